@@ -1,0 +1,1 @@
+//! Swap the roles of hot-standby pairs.

@@ -1,0 +1,1 @@
+//! Ask DNS servers directly: authoritative read-back, public resolvers and DNS checks.

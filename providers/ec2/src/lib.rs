@@ -1,0 +1,1 @@
+//! EC2 Elastic IPs by Name tag as a side's address book.

@@ -1,0 +1,1 @@
+//! Addresses written in the configuration as a side's address book.

@@ -1,0 +1,1 @@
+//! HTTP and TCP checks of a side.

@@ -1,0 +1,1 @@
+//! Core's clock and randomness on tokio and the operating system.

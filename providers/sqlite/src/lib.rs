@@ -1,0 +1,1 @@
+//! The journal of a pair in an SQLite file.

@@ -1,0 +1,1 @@
+//! A whole hot-standby pair on loopback.
