@@ -1,1 +1,8 @@
 //! Swap the roles of hot-standby pairs.
+
+pub mod action;
+pub mod config;
+pub mod journal;
+pub mod model;
+pub mod plan;
+pub mod port;

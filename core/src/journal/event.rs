@@ -1,0 +1,255 @@
+//! What can happen to a pair, as plain data.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{DnsName, RunId, StepId};
+use crate::plan::{Plan, PlanDigest};
+
+/// Who holds a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holder {
+    /// The person or service account.
+    pub actor: String,
+    /// The machine.
+    pub host: String,
+    /// The process on that machine.
+    pub process: u32,
+    /// The version of the program.
+    pub program: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} (process {})", self.actor, self.host, self.process)
+    }
+}
+
+/// Whether a step is done or undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// The step's action.
+    Forward,
+    /// What undoes it.
+    Back,
+}
+
+/// What a step learnt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fact {
+    /// It was done already when it was looked at; no call was made.
+    AlreadyDone,
+    /// The service accepted changes to these records.
+    Accepted {
+        /// The names, in order.
+        names: Vec<DnsName>,
+        /// The time from sending to the answer, in milliseconds.
+        took_ms: u64,
+    },
+    /// A call's outcome was unknown, and a later read showed what became of it.
+    Settled {
+        /// Whether it had been applied.
+        applied: bool,
+        /// What the call had said.
+        why: String,
+    },
+    /// Every server that was asked agrees on a name.
+    Agreed {
+        /// The name.
+        name: DnsName,
+        /// How many servers.
+        servers: usize,
+        /// How long after the swap was accepted, in milliseconds.
+        after_ms: u64,
+    },
+    /// Servers that do not agree yet, where that is no failure.
+    Lagging {
+        /// The name.
+        name: DnsName,
+        /// The servers and what they say, as text.
+        servers: Vec<String>,
+    },
+    /// A check was passed.
+    Passed {
+        /// What was checked.
+        what: String,
+        /// How many times it had to be tried.
+        tries: u32,
+    },
+    /// A wait ended.
+    Waited {
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// How a step failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// It was not ready: the world is not as the plan expects. Nothing was done.
+    NotReady,
+    /// The call was refused. Nothing was done.
+    Refused,
+    /// It was done and did not show within its deadline.
+    Deadline,
+    /// What became of it is not known.
+    Unknown,
+}
+
+/// A failed step, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// How it failed.
+    pub kind: FailureKind,
+    /// What is wrong and where.
+    pub message: String,
+}
+
+/// Why a run waits for somebody to go on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// A step failed after the pivot.
+    FailedStep,
+    /// Somebody asked it to stop.
+    Operator,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every step succeeded.
+    Completed,
+    /// It is done, and something that is no failure is worth a look.
+    CompletedWithExceptions,
+    /// It failed or was aborted before its pivot, and everything it did was undone.
+    Undone,
+    /// It was closed part-way after its pivot; the next run goes on from what is there.
+    Abandoned,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Completed => "completed",
+            Self::CompletedWithExceptions => "completed with exceptions",
+            Self::Undone => "undone",
+            Self::Abandoned => "abandoned part-way",
+        })
+    }
+}
+
+/// What the probe saw of one name during a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeSummary {
+    /// The name that was fetched.
+    pub name: DnsName,
+    /// How often.
+    pub requests: u64,
+    /// How often without the expected answer.
+    pub failed: u64,
+    /// The longest time between two good answers beyond the usual interval, in milliseconds; 0 if none failed.
+    pub longest_gap_ms: u64,
+    /// The first failure's words, if there was one.
+    pub first_failure: Option<String>,
+}
+
+impl ProbeSummary {
+    /// The longest gap as a duration.
+    pub fn longest_gap(&self) -> Duration {
+        Duration::from_millis(self.longest_gap_ms)
+    }
+}
+
+/// One thing that happened to a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// Somebody took the pair: the epoch is one higher from here on.
+    Claimed {
+        /// Who.
+        holder: Holder,
+    },
+    /// A run began.
+    RunStarted {
+        /// Its id.
+        run: RunId,
+        /// What it does, in full.
+        plan: Box<Plan>,
+        /// The digest of the plan.
+        digest: PlanDigest,
+        /// Why, as its operator said.
+        reason: Option<String>,
+    },
+    /// A step is about to act.
+    StepStarted {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepId,
+        /// Done or undone.
+        way: Way,
+    },
+    /// A step is done, as observed.
+    StepSucceeded {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepId,
+        /// Done or undone.
+        way: Way,
+        /// What it learnt.
+        facts: Vec<Fact>,
+        /// The requests that this process has made for the run so far.
+        requests: u64,
+    },
+    /// A step failed.
+    StepFailed {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepId,
+        /// Done or undone.
+        way: Way,
+        /// How.
+        failure: Failure,
+    },
+    /// From here on the run undoes what it did.
+    TurnedBack {
+        /// The run.
+        run: RunId,
+        /// Why, in words.
+        why: String,
+    },
+    /// What the probe saw during a stretch of the run.
+    Probed {
+        /// The run.
+        run: RunId,
+        /// One summary a name.
+        names: Vec<ProbeSummary>,
+    },
+    /// The run waits for `--resume` or `--abort`.
+    Paused {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: PauseReason,
+    },
+    /// The run is over.
+    RunFinished {
+        /// The run.
+        run: RunId,
+        /// How.
+        outcome: Outcome,
+    },
+}

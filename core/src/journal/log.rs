@@ -1,0 +1,174 @@
+//! Reading and appending: the only place that talks to the state store.
+
+use std::sync::Arc;
+
+use super::{Entry, EntryHash, Epoch, Event, FORMAT, Holder, IllegalTransition, Nonce, PairState, Seq};
+use crate::model::PairName;
+use crate::port::{Appended, Clock, Entropy, Ports, StateStore, StoreError};
+
+/// Why the journal could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The entries contradict each other: somebody changed them.
+    #[error("the journal of {pair} is broken: {fault}")]
+    Broken {
+        /// The pair.
+        pair: PairName,
+        /// Where and how.
+        fault: IllegalTransition,
+    },
+    /// Somebody else wrote at the position that was ours: the pair changed hands.
+    #[error("the journal of {pair} moved on at entry {at}: another run took the pair{}", by(.holder.as_ref()))]
+    Taken {
+        /// The pair.
+        pair: PairName,
+        /// The position.
+        at: Seq,
+        /// Who took it, if the journal says.
+        holder: Option<Holder>,
+    },
+    /// The event cannot follow what stands in the journal: a fault of this program, and nothing was written.
+    #[error("this program tried to write what cannot follow: {0}")]
+    Illegal(IllegalTransition),
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(" ({holder})")).unwrap_or_default()
+}
+
+/// The journal of one pair, as far as it was read, and what it says.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    pair: PairName,
+    store: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    entries: Vec<Entry>,
+    state: PairState,
+}
+
+impl Journal {
+    /// Reads a pair's journal and checks all of it: positions, hashes, epochs, transitions.
+    pub async fn open(pair: &PairName, ports: &Ports) -> Result<Self, JournalError> {
+        let mut journal = Self {
+            pair: pair.clone(),
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            entries: Vec::new(),
+            state: PairState::default(),
+        };
+        journal.catch_up().await?;
+        Ok(journal)
+    }
+
+    /// What the journal says.
+    pub fn state(&self) -> &PairState {
+        &self.state
+    }
+
+    /// The entries, oldest first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Takes the pair over: the next epoch, if nobody else wrote since the journal was read.
+    pub async fn claim(&mut self, holder: Holder) -> Result<(), JournalError> {
+        let epoch = self.state.epoch.next();
+        self.write(epoch, Event::Claimed { holder }).await
+    }
+
+    /// Appends what happened, in the epoch of the last claim, and returns when it is durable.
+    ///
+    /// An error promises that the event does not stand in the journal, or that the pair is no longer ours; in both cases the
+    /// run must stop.
+    pub async fn append(&mut self, event: Event) -> Result<(), JournalError> {
+        self.write(self.state.epoch, event).await
+    }
+
+    async fn write(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
+        let entry = self.entry(epoch, event);
+        let mut state = self.state.clone();
+        state.apply(&entry).map_err(JournalError::Illegal)?;
+        match self.store.append_at(&self.pair, entry.seq, &entry).await {
+            Ok(Appended::Done) => {}
+            Ok(Appended::Taken | Appended::Unknown) => self.find(&entry).await?,
+            Err(StoreError::Unavailable { place, why }) => {
+                self.find(&entry).await.map_err(|error| match error {
+                    JournalError::Store(_) => JournalError::Store(StoreError::Unavailable { place, why }),
+                    other @ (JournalError::Broken { .. }
+                    | JournalError::Taken { .. }
+                    | JournalError::Illegal(_)) => other,
+                })?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.state = state;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// After an unclear answer: our own nonce at the position means that it landed; an empty position is tried once more.
+    async fn find(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        if let Some(standing) = self.store.read(&self.pair, entry.seq).await?.first() {
+            return self.ours(entry, standing);
+        }
+        match self.store.append_at(&self.pair, entry.seq, entry).await? {
+            Appended::Done => Ok(()),
+            Appended::Taken | Appended::Unknown => {
+                match self.store.read(&self.pair, entry.seq).await?.first() {
+                    Some(standing) => self.ours(entry, standing),
+                    None => Err(JournalError::Store(StoreError::Unavailable {
+                        place: format!("of {}", self.pair),
+                        why: "an append was not answered and cannot be found".to_owned(),
+                    })),
+                }
+            }
+        }
+    }
+
+    fn ours(&self, entry: &Entry, standing: &Entry) -> Result<(), JournalError> {
+        if standing.nonce == entry.nonce {
+            return Ok(());
+        }
+        let holder = match &standing.event {
+            Event::Claimed { holder } => Some(holder.clone()),
+            Event::RunStarted { .. }
+            | Event::StepStarted { .. }
+            | Event::StepSucceeded { .. }
+            | Event::StepFailed { .. }
+            | Event::TurnedBack { .. }
+            | Event::Probed { .. }
+            | Event::Paused { .. }
+            | Event::RunFinished { .. } => None,
+        };
+        Err(JournalError::Taken { pair: self.pair.clone(), at: entry.seq, holder })
+    }
+
+    fn entry(&self, epoch: Epoch, event: Event) -> Entry {
+        let mut nonce = [0_u8; 16];
+        self.entropy.fill(&mut nonce);
+        Entry {
+            format: FORMAT,
+            seq: self.state.next,
+            epoch,
+            at: self.clock.now(),
+            nonce: Nonce(hex::encode(nonce)),
+            previous: self.state.head.clone().unwrap_or_else(EntryHash::none),
+            event,
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<(), JournalError> {
+        for entry in self.store.read(&self.pair, self.state.next).await? {
+            self.state
+                .apply(&entry)
+                .map_err(|fault| JournalError::Broken { pair: self.pair.clone(), fault })?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The words of the design as types: pairs, sides, roles, endpoints and records. No I/O, nothing that can be invalid.
+
+mod address;
+mod id;
+mod pair;
+mod record;
+
+pub use address::{AddressKind, Addresses};
+pub use id::{
+    AddressName, CheckName, DnsName, EnvironmentName, IdError, PairName, RunId, ServiceName, SideName,
+    StepId, ZoneName,
+};
+pub use pair::{
+    DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,
+};
+pub use record::{Record, RecordData, RecordId, RecordKind, RecordValue, Ttl};

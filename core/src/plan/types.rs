@@ -1,0 +1,134 @@
+//! Plans, stages and steps as plain data: they must survive in the journal.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::PlanDigest;
+use crate::action::Action;
+use crate::model::{EnvironmentName, PairName, SideName, StepId};
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Swap the roles of both sides, both being there.
+    Switchover,
+    /// Take the latest switchover back.
+    Revert,
+    /// Lower the TTLs ahead of a swap.
+    Prepare,
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Switchover => "switchover",
+            Self::Revert => "revert",
+            Self::Prepare => "prepare",
+        })
+    }
+}
+
+/// Which side is production in an environment, before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The side that is production before.
+    pub from: SideName,
+    /// The side that is production afterwards; the same for a plan that moves no traffic.
+    pub to: SideName,
+}
+
+/// What a failed step means for its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The run stops: undone before the pivot, paused after it.
+    Stop,
+    /// The run goes on and ends *with exceptions*.
+    Note,
+}
+
+/// One action on one resource, with a deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its key.
+    pub id: StepId,
+    /// What it does.
+    pub action: Action,
+    /// What undoes it, where there is something to undo.
+    pub undo: Option<Action>,
+    /// How long it may take, in milliseconds.
+    pub deadline_ms: u64,
+    /// What its failure means.
+    pub on_failure: OnFailure,
+}
+
+impl Step {
+    /// How long it may take.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+/// Steps that may run at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// What people call it.
+    pub title: String,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// Everything a run will do. Immutable; made by the planner, read by everybody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The pair.
+    pub pair: PairName,
+    /// What it is for.
+    pub intent: Intent,
+    /// What becomes of the roles.
+    pub shifts: Vec<Shift>,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+    /// The first step that lets the new side take traffic. Its stage is the point of no return; `None` if the plan moves no
+    /// traffic.
+    pub pivot: Option<StepId>,
+    /// What a person should know before saying yes.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// The digest by which this plan is known again.
+    pub fn digest(&self) -> PlanDigest {
+        PlanDigest::of(self)
+    }
+
+    /// All steps in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// The step of that id.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps().find(|step| step.id == *id)
+    }
+
+    /// The place of the stage that holds the pivot.
+    pub fn pivot_stage(&self) -> Option<usize> {
+        let pivot = self.pivot.as_ref()?;
+        self.stages.iter().position(|stage| stage.steps.iter().any(|step| step.id == *pivot))
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+}

@@ -1,0 +1,43 @@
+//! The ports: what core asks of the outside world. Small, object-safe, and without defaults; providers implement them.
+
+mod address_book;
+mod check;
+mod clock;
+mod meter;
+mod name_service;
+mod resolver;
+mod state_store;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use address_book::{AddressBook, AddressError, Attachment, Identity, Listing, NamedAddress};
+pub use check::{Check, CheckFailure, Subject};
+pub use clock::{Clock, Entropy};
+pub use meter::Meter;
+pub use name_service::{Conflict, NameError, NameService, RecordChange, ZoneView};
+pub use resolver::{Answer, DnsServer, ResolveError, Resolver};
+pub use state_store::{Appended, Beat, StateStore, StoreError};
+
+use crate::model::{CheckName, ServiceName, SideName};
+
+/// Every outside system of one pair, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// The name services, by the name the configuration gives them.
+    pub names: BTreeMap<ServiceName, Arc<dyn NameService>>,
+    /// The address book of each side.
+    pub addresses: BTreeMap<SideName, Arc<dyn AddressBook>>,
+    /// The configured checks.
+    pub checks: BTreeMap<CheckName, Arc<dyn Check>>,
+    /// Asks DNS servers directly.
+    pub resolver: Arc<dyn Resolver>,
+    /// Holds the journal.
+    pub store: Arc<dyn StateStore>,
+    /// Tells and passes time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes nonces.
+    pub entropy: Arc<dyn Entropy>,
+    /// Counts the requests that the providers make.
+    pub meter: Meter,
+}
