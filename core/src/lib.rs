@@ -4,5 +4,6 @@ pub mod action;
 pub mod config;
 pub mod journal;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod port;

@@ -1,7 +1,14 @@
-//! What a run will do: immutable, with real values, made by a pure function.
+//! What a run will do: immutable, with real values, made by a pure function and looked over by another.
+//!
+//! [`plan`] decides everything; [`verify`] knows nothing of how it decided and checks the result against the safety rules.
 
 mod digest;
+mod planner;
+mod steps;
 mod types;
+mod verify;
 
-pub use digest::PlanDigest;
+pub use digest::{DigestError, PlanDigest};
+pub use planner::{PlanError, Request, plan};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};
+pub use verify::{Violation, verify};

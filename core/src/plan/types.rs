@@ -19,6 +19,8 @@ pub enum Intent {
     Revert,
     /// Lower the TTLs ahead of a swap.
     Prepare,
+    /// Set the TTLs back without a swap.
+    RestoreTtl,
 }
 
 impl fmt::Display for Intent {
@@ -27,6 +29,7 @@ impl fmt::Display for Intent {
             Self::Switchover => "switchover",
             Self::Revert => "revert",
             Self::Prepare => "prepare",
+            Self::RestoreTtl => "restore TTLs",
         })
     }
 }

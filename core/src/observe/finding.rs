@@ -1,0 +1,161 @@
+//! What is wrong, where, and what was probably meant.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::{EnvironmentName, Role, SideName, ZoneRef};
+
+/// Whether a finding stops a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// No plan is made while it stands.
+    Error,
+    /// Worth a look; it stops nothing.
+    Warning,
+}
+
+/// The part of an endpoint that a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointField {
+    /// Its production name.
+    Production,
+    /// Its stand-by name.
+    Standby,
+    /// Its address name.
+    Address,
+}
+
+impl From<Role> for EndpointField {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Production => Self::Production,
+            Role::Standby => Self::Standby,
+        }
+    }
+}
+
+/// What a finding is about, so that it can be shown at its place in the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "place", rename_all = "snake_case")]
+pub enum Place {
+    /// The pair as a whole.
+    Pair,
+    /// One side.
+    Side {
+        /// The side.
+        side: SideName,
+    },
+    /// One zone.
+    Zone {
+        /// The zone.
+        zone: ZoneRef,
+    },
+    /// One environment.
+    Environment {
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// One field of one endpoint.
+    Endpoint {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The endpoint's place in the environment, from 0.
+        index: usize,
+        /// The field.
+        field: EndpointField,
+    },
+}
+
+/// The kinds of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A side's address book cannot be read.
+    SideUnreadable,
+    /// Both sides use one credential or act as one principal.
+    SharedCredential,
+    /// Both sides are in one account.
+    SharedAccount,
+    /// A side has no address of that name.
+    AddressMissing,
+    /// A side has several addresses of that name.
+    AddressDoubled,
+    /// Nothing is attached to an address.
+    AddressDetached,
+    /// One side has an address of a family that the other lacks.
+    AddressOneSided,
+    /// Both sides have the same address.
+    SameAddress,
+    /// A zone cannot be read.
+    ZoneUnreadable,
+    /// The credential cannot change a zone.
+    ZoneNotWritable,
+    /// A name has no address record.
+    RecordMissing,
+    /// A name has several records of one type.
+    RecordDoubled,
+    /// A name is an alias, alone or beside an address record.
+    AliasBeside,
+    /// A record of a family that the plan cannot move would stay behind.
+    LeftBehind,
+    /// A name leads to neither side.
+    PointsElsewhere,
+    /// A name leads to an address that belongs to another name.
+    WrongAddress,
+    /// A name leads to the side that the others of its environment do not lead to.
+    WrongSide,
+    /// The names of an environment do not say which side is production.
+    RolesUnclear,
+    /// DNS and the journal disagree about the production side.
+    JournalDisagrees,
+    /// The side that shall take production fails a check.
+    CheckFailed,
+}
+
+/// One thing that is wrong or worth a look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether it stops a plan.
+    pub severity: Severity,
+    /// What kind of thing it is.
+    pub kind: FindingKind,
+    /// Where.
+    pub place: Place,
+    /// What is wrong, with the values that were seen.
+    pub message: String,
+    /// The value that was probably meant, or what to do next.
+    pub suggestion: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn error(kind: FindingKind, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, kind, place, message: message.into(), suggestion: None }
+    }
+
+    pub(super) fn warning(kind: FindingKind, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, kind, place, message: message.into(), suggestion: None }
+    }
+
+    pub(super) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// Whether it stops a plan.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Reads every system that a pair stands on, all at once. Decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join, join_all};
+use jiff::Timestamp;
+
+use crate::model::{AddressName, CheckName, DnsName, Endpoint, Environment, Pair, Role, SideName, ZoneRef};
+use crate::port::{AddressError, CheckFailure, Identity, Listing, NameError, Ports, Subject, ZoneView};
+
+/// What one side's address book said.
+#[derive(Debug, Clone)]
+pub struct SideObservation {
+    /// The addresses.
+    pub listing: Result<Listing, AddressError>,
+    /// Whose credentials were used.
+    pub identity: Result<Option<Identity>, AddressError>,
+}
+
+/// What every system said, uninterpreted.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// When the reading ended.
+    pub at: Timestamp,
+    /// The environments that were looked at.
+    pub environments: Vec<Environment>,
+    /// Both sides.
+    pub sides: BTreeMap<SideName, SideObservation>,
+    /// The zones of the environments' names.
+    pub zones: BTreeMap<ZoneRef, Result<ZoneView, NameError>>,
+    /// Whether each zone can be changed; empty if that was not tried.
+    pub writable: BTreeMap<ZoneRef, Result<(), NameError>>,
+    /// What the checks of a side said; empty if none were run.
+    pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
+}
+
+/// Reads address books and zones for these environments. Changes nothing.
+pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment]) -> Observation {
+    let (sides, zones) =
+        join(look_at_sides(pair, ports, environments), look_at_zones(ports, environments)).await;
+    Observation {
+        at: ports.clock.now(),
+        environments: environments.to_vec(),
+        sides,
+        zones,
+        writable: BTreeMap::new(),
+        checks: Vec::new(),
+    }
+}
+
+/// Tries whether every credential can write what a swap will write, and whether a side passes its checks. Changes nothing.
+pub async fn prove(ports: &Ports, observation: &mut Observation, side: Option<&SideName>) {
+    let (writable, checks) =
+        join(prove_writes(ports, observation), run_checks(ports, observation, side)).await;
+    observation.writable = writable;
+    observation.checks = checks;
+}
+
+async fn look_at_sides(
+    pair: &Pair,
+    ports: &Ports,
+    environments: &[Environment],
+) -> BTreeMap<SideName, SideObservation> {
+    let wanted: BTreeSet<AddressName> =
+        environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect();
+    let sides = pair.sides.iter().map(|side| {
+        let wanted = &wanted;
+        async move { (side.name.clone(), look_at_side(&side.name, ports, wanted).await) }
+    });
+    join_all(sides).await.into_iter().collect()
+}
+
+async fn look_at_side(side: &SideName, ports: &Ports, wanted: &BTreeSet<AddressName>) -> SideObservation {
+    let Some(book) = ports.addresses.get(side) else {
+        let error = AddressError::Unavailable {
+            whose: format!("side {side}"),
+            why: "no address book was connected".to_owned(),
+        };
+        return SideObservation { listing: Err(error.clone()), identity: Err(error) };
+    };
+    let (listing, identity) = join(book.look_up(wanted), book.identity()).await;
+    SideObservation { listing, identity }
+}
+
+/// The names of these environments, zone by zone.
+fn names_by_zone(environments: &[Environment]) -> BTreeMap<ZoneRef, BTreeSet<DnsName>> {
+    let mut zones: BTreeMap<ZoneRef, BTreeSet<DnsName>> = BTreeMap::new();
+    for endpoint in environments.iter().flat_map(|environment| &environment.endpoints) {
+        for role in Role::ALL {
+            zones.entry(endpoint.zone(role).clone()).or_default().insert(endpoint.name(role).clone());
+        }
+    }
+    zones
+}
+
+async fn look_at_zones(
+    ports: &Ports,
+    environments: &[Environment],
+) -> BTreeMap<ZoneRef, Result<ZoneView, NameError>> {
+    let reads = names_by_zone(environments).into_iter().map(|(zone, names)| async move {
+        let view = match ports.names.get(&zone.service) {
+            Some(service) => service.read(&zone.zone, &names).await,
+            None => Err(not_connected(&zone)),
+        };
+        (zone, view)
+    });
+    join_all(reads).await.into_iter().collect()
+}
+
+pub(crate) fn not_connected(zone: &ZoneRef) -> NameError {
+    NameError::Unavailable {
+        zone: zone.zone.clone(),
+        why: format!("the name service {} was not connected", zone.service),
+    }
+}
+
+async fn prove_writes(ports: &Ports, observation: &Observation) -> BTreeMap<ZoneRef, Result<(), NameError>> {
+    let names = names_by_zone(&observation.environments);
+    let proofs = names.into_iter().filter_map(|(zone, names)| {
+        let view = observation.zones.get(&zone)?.as_ref().ok()?;
+        let addressed = |record: &&crate::model::Record| record.value.data.address().is_some();
+        let records: Vec<_> =
+            view.records.iter().filter(|r| names.contains(&r.name)).filter(addressed).cloned().collect();
+        Some(async move {
+            let proof = match ports.names.get(&zone.service) {
+                Some(service) => service.prove_write(&zone.zone, &records).await,
+                None => Err(not_connected(&zone)),
+            };
+            (zone, proof)
+        })
+    });
+    join_all(proofs).await.into_iter().collect()
+}
+
+async fn run_checks(
+    ports: &Ports,
+    observation: &Observation,
+    side: Option<&SideName>,
+) -> Vec<(Subject, CheckName, Result<(), CheckFailure>)> {
+    let Some(listing) = side.and_then(|side| observation.sides.get(side)?.listing.as_ref().ok()) else {
+        return Vec::new();
+    };
+    let endpoints = observation.environments.iter().flat_map(|environment| &environment.endpoints);
+    let runs = endpoints.flat_map(|endpoint| subjects(endpoint, listing)).map(|(subject, name)| async move {
+        let outcome = match ports.checks.get(&name) {
+            Some(check) => check.run(&subject).await,
+            None => Err(CheckFailure::NoAnswer {
+                at: subject.name.to_string(),
+                why: format!("the check {name} was not connected"),
+            }),
+        };
+        (subject, name, outcome)
+    });
+    join_all(runs).await
+}
+
+fn subjects(endpoint: &Endpoint, listing: &Listing) -> Vec<(Subject, CheckName)> {
+    let addresses = listing.found.get(&endpoint.address).into_iter().flatten();
+    addresses
+        .flat_map(|found| {
+            let subject = Subject { name: endpoint.standby.clone(), address: found.address };
+            endpoint.checks.iter().map(move |check| (subject.clone(), check.clone()))
+        })
+        .collect()
+}

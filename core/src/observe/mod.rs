@@ -1,0 +1,18 @@
+//! Looking at the world: [`look`] only reads, [`assess`] only thinks.
+//!
+//! ```text
+//! look (async, all systems at once) ──► Observation ──► assess (pure) ──► Snapshot with findings
+//! ```
+
+mod assess;
+mod finding;
+mod look;
+mod names;
+mod sides;
+mod snapshot;
+mod suggest;
+
+pub use assess::assess;
+pub use finding::{EndpointField, Finding, FindingKind, Place, Severity};
+pub use look::{Observation, SideObservation, look, prove};
+pub use snapshot::{NameView, RoleState, Snapshot};

@@ -1,0 +1,283 @@
+//! The planner: from a snapshot, a history and a request to a plan. Synchronous and pure.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::steps::{
+    Names, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
+};
+use super::{Intent, Plan, Shift, Stage};
+use crate::journal::{Outcome, PairState, RunState};
+use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName};
+use crate::observe::{Finding, FindingKind, NameView, RoleState, Snapshot};
+
+/// What somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What for.
+    pub intent: Intent,
+    /// The environments to change; all if none are named.
+    pub environments: BTreeSet<EnvironmentName>,
+    /// The side that shall be production; the other one than now if none is named.
+    pub to: Option<SideName>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The pair has no such side or environment.
+    #[error(transparent)]
+    Unknown(#[from] PairError),
+    /// A run is not finished; it must be resumed or aborted first.
+    #[error("run {0} is not finished")]
+    RunOpen(RunId),
+    /// The world is not as it must be.
+    #[error("the pair is not fit for this: {} problem{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Unfit(Vec<Finding>),
+    /// The environments do not agree on the production side.
+    #[error(
+        "the environments have different production sides ({0}); name an environment or the side that shall be production"
+    )]
+    RolesDiffer(String),
+    /// There is no switchover to take back.
+    #[error("there is nothing to revert: {0}")]
+    NothingToRevert(String),
+    /// The planner made a plan that breaks a safety rule: a fault of this program, and nothing was done.
+    #[error("the plan breaks a safety rule and was thrown away: {}", list(.0))]
+    Unsafe(Vec<super::Violation>),
+}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Makes a plan. An empty plan means that there is nothing to do.
+///
+/// Every plan has passed [`super::verify`]. Findings that stop a plan are returned all at once.
+pub fn plan(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+) -> Result<Plan, PlanError> {
+    if let Some(open) = history.open_run() {
+        return Err(PlanError::RunOpen(open.id.clone()));
+    }
+    let plan = match request.intent {
+        Intent::Switchover => {
+            refuse_unfit(snapshot, history, request)?;
+            let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
+            swap(pair, snapshot, history, Intent::Switchover, shifts)
+        }
+        Intent::Revert => {
+            refuse_unfit(snapshot, history, request)?;
+            let shifts = shifts_of_revert(snapshot, history, request)?;
+            swap(pair, snapshot, history, Intent::Revert, shifts)
+        }
+        Intent::Prepare => {
+            refuse_unfit(snapshot, history, request)?;
+            lower(pair, snapshot, request)?
+        }
+        Intent::RestoreTtl => restore(pair, snapshot, history, request)?,
+    };
+    let violations = super::verify(pair, snapshot, history, &plan);
+    if violations.is_empty() { Ok(plan) } else { Err(PlanError::Unsafe(violations)) }
+}
+
+/// The environments that a request is about, in the order of the file.
+fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, PlanError> {
+    for name in &request.environments {
+        pair.environment(name)?;
+    }
+    let all = pair.environments.iter().map(|environment| environment.name.clone());
+    Ok(all.filter(|name| request.environments.is_empty() || request.environments.contains(name)).collect())
+}
+
+/// Whether the latest run was closed part-way in that environment, so that names on both sides are to be expected.
+fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
+    let last = history.runs.last()?;
+    match last.finished {
+        Some((Outcome::Abandoned, _)) => {
+            last.plan.shifts.iter().find(|shift| shift.environment == *environment)
+        }
+        Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => None,
+    }
+}
+
+fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> Result<(), PlanError> {
+    let explained = |finding: &Finding| match (&finding.kind, &finding.place) {
+        (
+            FindingKind::WrongSide | FindingKind::RolesUnclear,
+            crate::observe::Place::Endpoint { environment, .. }
+            | crate::observe::Place::Environment { environment },
+        ) => left_part_way(history, environment).is_some() && names_a_target(request),
+        _ => false,
+    };
+    let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
+    if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
+}
+
+fn names_a_target(request: &Request) -> bool {
+    match request.intent {
+        Intent::Switchover => request.to.is_some(),
+        Intent::Revert => true,
+        Intent::Prepare | Intent::RestoreTtl => false,
+    }
+}
+
+fn shifts_of_switchover(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+) -> Result<Vec<Shift>, PlanError> {
+    let environments = asked_for(pair, request)?;
+    if let Some(to) = &request.to {
+        let from = pair.opposite(to)?.name.clone();
+        let moves = environments
+            .into_iter()
+            .filter(|name| left_part_way(history, name).is_some() || production(snapshot, name) != Some(to));
+        return Ok(moves
+            .map(|environment| Shift { environment, from: from.clone(), to: to.clone() })
+            .collect());
+    }
+    let held: Vec<(EnvironmentName, SideName)> = environments
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), production(snapshot, &name)?.clone())))
+        .collect();
+    let sides: BTreeSet<&SideName> = held.iter().map(|(_, side)| side).collect();
+    if sides.len() > 1 {
+        let each: Vec<String> = held.iter().map(|(name, side)| format!("{name}: {side}")).collect();
+        return Err(PlanError::RolesDiffer(each.join(", ")));
+    }
+    held.into_iter()
+        .map(|(environment, from)| {
+            let to = pair.opposite(&from)?.name.clone();
+            Ok(Shift { environment, from, to })
+        })
+        .collect()
+}
+
+fn production<'a>(snapshot: &'a Snapshot, environment: &EnvironmentName) -> Option<&'a SideName> {
+    snapshot.roles.get(environment).and_then(RoleState::production)
+}
+
+fn shifts_of_revert(
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+) -> Result<Vec<Shift>, PlanError> {
+    let last = last_that_moved(history)?;
+    let wanted =
+        |shift: &&Shift| request.environments.is_empty() || request.environments.contains(&shift.environment);
+    let back: Vec<Shift> = last
+        .plan
+        .shifts
+        .iter()
+        .filter(wanted)
+        .map(|shift| Shift {
+            environment: shift.environment.clone(),
+            from: shift.to.clone(),
+            to: shift.from.clone(),
+        })
+        .collect();
+    if back.is_empty() {
+        return Err(PlanError::NothingToRevert(format!("run {} moved none of these environments", last.id)));
+    }
+    let abandoned = |shift: &Shift| left_part_way(history, &shift.environment).is_some();
+    Ok(back
+        .into_iter()
+        .filter(|shift| abandoned(shift) || production(snapshot, &shift.environment) != Some(&shift.to))
+        .collect())
+}
+
+fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
+    let moved = history.runs.iter().rev().find(|run| {
+        let outcome = run.finished.map(|(outcome, _)| outcome);
+        run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
+    });
+    let run = moved
+        .ok_or_else(|| PlanError::NothingToRevert("the journal holds no finished switchover".to_owned()))?;
+    match run.plan.intent {
+        Intent::Revert if run.finished.is_some_and(|(outcome, _)| outcome != Outcome::Abandoned) => {
+            Err(PlanError::NothingToRevert(format!(
+                "run {} was a revert already; swap the roles instead",
+                run.id
+            )))
+        }
+        Intent::Switchover | Intent::Revert | Intent::Prepare | Intent::RestoreTtl => Ok(run),
+    }
+}
+
+fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, shifts: Vec<Shift>) -> Plan {
+    let names = Names::moving(snapshot, &shifts);
+    let mut plan =
+        Plan { pair: pair.name.clone(), intent, shifts, stages: Vec::new(), pivot: None, notes: Vec::new() };
+    let Some(swap) = swap_stage(&names) else {
+        plan.shifts.clear();
+        return plan;
+    };
+    plan.pivot = swap.steps.first().map(|step| step.id.clone());
+    plan.notes = notes(pair, &names);
+    let stages = [
+        standby_checks(pair, snapshot, &plan.shifts),
+        Some(swap),
+        read_back_stage(pair, snapshot, &names, &plan.shifts),
+        hold_stage(pair, &names, &plan.shifts),
+        restore_stage(&names, history),
+    ];
+    plan.stages = stages.into_iter().flatten().collect::<Vec<Stage>>();
+    plan
+}
+
+fn notes(pair: &Pair, names: &Names) -> Vec<String> {
+    let mut notes = Vec::new();
+    let longest = names.longest_ttl();
+    if longest > pair.dns.swap_ttl && !names.all_proxied() {
+        notes.push(format!(
+            "some records may be kept for {} s: until then users can reach the old side; `swap-roles --prepare` lowers TTLs ahead",
+            longest.as_secs()
+        ));
+    }
+    if names.any_proxied() {
+        notes.push(
+            "proxied names show Cloudflare's edge in DNS, which follows within five minutes; they are read back from the API"
+                .to_owned(),
+        );
+    }
+    notes.push("this moves names only: data written on a side stays on that side".to_owned());
+    notes
+}
+
+fn in_scope<'a>(
+    pair: &Pair,
+    snapshot: &'a Snapshot,
+    request: &Request,
+) -> Result<Vec<&'a NameView>, PlanError> {
+    let environments = asked_for(pair, request)?;
+    Ok(snapshot.names.iter().filter(|view| environments.contains(&view.environment)).collect())
+}
+
+fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
+    Plan { pair: pair.name.clone(), intent, shifts: Vec::new(), stages, pivot: None, notes: Vec::new() }
+}
+
+fn lower(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<Plan, PlanError> {
+    let views = in_scope(pair, snapshot, request)?;
+    let mut plan = without_moves(pair, Intent::Prepare, lower_stages(pair, snapshot, &views));
+    if views.iter().flat_map(|view| &view.records).any(|record| record.proxied) {
+        plan.notes.push("proxied names have no TTL of their own and stay as they are".to_owned());
+    }
+    Ok(plan)
+}
+
+fn restore(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+) -> Result<Plan, PlanError> {
+    let views = in_scope(pair, snapshot, request)?;
+    let names = Names::staying(&views);
+    Ok(without_moves(pair, Intent::RestoreTtl, restore_stage(&names, history).into_iter().collect()))
+}
