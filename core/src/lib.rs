@@ -2,8 +2,10 @@
 
 pub mod action;
 pub mod config;
+pub mod execute;
 pub mod journal;
 pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod port;
+pub mod report;

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::perform::between;
+use super::{Acted, Context, Look, Perform};
+use crate::journal::Fact;
 
 /// A wait that is counted from the end of the stage before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,5 +24,49 @@ impl Hold {
     /// The whole wait.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.old_ttl_ms.saturating_add(self.margin_ms))
+    }
+}
+
+/// Waits.
+#[derive(Debug)]
+pub(super) struct Holding<'a> {
+    action: &'a Hold,
+    since: Option<Duration>,
+}
+
+impl<'a> Holding<'a> {
+    pub(super) fn new(action: &'a Hold) -> Self {
+        Self { action, since: None }
+    }
+}
+
+#[async_trait]
+impl Perform for Holding<'_> {
+    async fn look(&mut self, context: &Context<'_>) -> Look {
+        let until = context
+            .anchor
+            .saturating_add(SignedDuration::try_from(self.action.duration()).unwrap_or(SignedDuration::MAX));
+        let until = until.unwrap_or(Timestamp::MAX);
+        let monotonic = context.ports.clock.monotonic();
+        let waited = monotonic.saturating_sub(*self.since.get_or_insert(monotonic));
+        // A clock that was set back must not make the wait endless: the whole of it, waited here, is enough.
+        if context.ports.clock.now() >= until || waited >= self.action.duration() {
+            return Look::Done(vec![Fact::Waited { until }]);
+        }
+        let left =
+            between(context.ports.clock.now(), until).min(self.action.duration().saturating_sub(waited));
+        Look::Waiting(format!("{} s left", left.as_secs() + 1))
+    }
+
+    async fn act(&mut self, _: &Context<'_>) -> Acted {
+        Acted::Later("a hold only waits".to_owned())
+    }
+
+    fn pause(&self, _: u32) -> Duration {
+        Duration::from_millis(200)
+    }
+
+    fn in_flight(&self, _: &Context<'_>) -> Duration {
+        Duration::ZERO
     }
 }

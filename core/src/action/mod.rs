@@ -3,6 +3,7 @@
 mod await_records;
 mod change_records;
 mod hold;
+mod perform;
 mod run_checks;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
 pub use hold::Hold;
+pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
 
 /// What a step does.
@@ -24,4 +26,16 @@ pub enum Action {
     RunChecks(RunChecks),
     /// Keep the old side until nobody can be sent there any more.
     Hold(Hold),
+}
+
+impl Action {
+    /// What performs it.
+    pub(crate) fn performer(&self) -> Box<dyn Perform + '_> {
+        match self {
+            Self::ChangeRecords(action) => Box::new(change_records::Change::new(action)),
+            Self::AwaitRecords(action) => Box::new(await_records::Wait::new(action)),
+            Self::RunChecks(action) => Box::new(run_checks::Checking::new(action)),
+            Self::Hold(action) => Box::new(hold::Holding::new(action)),
+        }
+    }
 }

@@ -49,8 +49,12 @@ pub enum Fact {
     Accepted {
         /// The names, in order.
         names: Vec<DnsName>,
+        /// When the answer came.
+        at: Timestamp,
         /// The time from sending to the answer, in milliseconds.
         took_ms: u64,
+        /// The requests that the run had cost this process by then.
+        requests: u64,
     },
     /// A call's outcome was unknown, and a later read showed what became of it.
     Settled {
@@ -67,13 +71,6 @@ pub enum Fact {
         servers: usize,
         /// How long after the swap was accepted, in milliseconds.
         after_ms: u64,
-    },
-    /// Servers that do not agree yet, where that is no failure.
-    Lagging {
-        /// The name.
-        name: DnsName,
-        /// The servers and what they say, as text.
-        servers: Vec<String>,
     },
     /// A check was passed.
     Passed {
@@ -97,6 +94,8 @@ pub enum FailureKind {
     NotReady,
     /// The call was refused. Nothing was done.
     Refused,
+    /// Part of it is done and the rest was refused or is not ready.
+    Partial,
     /// It was done and did not show within its deadline.
     Deadline,
     /// What became of it is not known.
@@ -158,7 +157,7 @@ pub struct ProbeSummary {
     pub requests: u64,
     /// How often without the expected answer.
     pub failed: u64,
-    /// The longest time between two good answers beyond the usual interval, in milliseconds; 0 if none failed.
+    /// The longest time from a good answer to the next one with failures between them, in milliseconds; 0 if none failed.
     pub longest_gap_ms: u64,
     /// The first failure's words, if there was one.
     pub first_failure: Option<String>,

@@ -1,13 +1,15 @@
 //! The state of a pair as a fold over its journal. One `match` says which event may follow which.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Entry, EntryHash, Epoch, Event, Fact, Failure, Holder, Outcome, PauseReason, ProbeSummary, Seq, Way,
+    Entry, EntryHash, Epoch, Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary,
+    Seq, Way,
 };
 use crate::action::{Action, Purpose};
 use crate::model::{DnsName, EnvironmentName, RecordKind, RunId, SideName, StepId, Ttl};
@@ -77,6 +79,18 @@ impl StepRecord {
         }
     }
 
+    /// Whether the action did something, or may have: everything but never started, not ready, or refused.
+    pub fn may_have_acted(&self) -> bool {
+        match &self.forward {
+            Some(StepState::Started { .. } | StepState::Succeeded { .. }) => true,
+            Some(StepState::Failed { failure, .. }) => match failure.kind {
+                FailureKind::Deadline | FailureKind::Unknown | FailureKind::Partial => true,
+                FailureKind::NotReady | FailureKind::Refused => false,
+            },
+            None => false,
+        }
+    }
+
     /// Whether the action was seen done.
     pub fn succeeded(&self, way: Way) -> bool {
         matches!(self.way(way), Some(StepState::Succeeded { .. }))
@@ -122,10 +136,12 @@ impl RunState {
         self.steps.get(id).cloned().unwrap_or_default()
     }
 
-    /// Whether the intent of the pivot's stage stands in the journal: from here on there is no undoing.
+    /// Whether a step of the pivot's stage did something or may have: from here on there is no undoing.
+    ///
+    /// A stage whose every call was refused has moved nothing and can still be left.
     pub fn pivot_crossed(&self) -> bool {
         let stage = self.plan.pivot_stage().and_then(|place| self.plan.stages.get(place));
-        stage.is_some_and(|stage| stage.steps.iter().any(|step| self.step(&step.id).forward.is_some()))
+        stage.is_some_and(|stage| stage.steps.iter().any(|step| self.step(&step.id).may_have_acted()))
     }
 
     /// When the last step of a stage was seen done, if all were or need not be.
@@ -152,7 +168,7 @@ pub struct PairState {
     /// Who took it last.
     pub holder: Option<Holder>,
     /// All runs, oldest first. Only the last may be unfinished.
-    pub runs: Vec<RunState>,
+    pub runs: Vec<Arc<RunState>>,
     /// The TTL that each record had before `--prepare` lowered it.
     #[serde(skip)]
     pub prepared: BTreeMap<(DnsName, RecordKind), Ttl>,
@@ -163,12 +179,12 @@ pub struct PairState {
 impl PairState {
     /// The run that is not finished, if there is one.
     pub fn open_run(&self) -> Option<&RunState> {
-        self.runs.last().filter(|run| run.finished.is_none())
+        self.runs.last().map(Arc::as_ref).filter(|run| run.finished.is_none())
     }
 
     /// The run of that id.
     pub fn run(&self, id: &RunId) -> Option<&RunState> {
-        self.runs.iter().find(|run| run.id == *id)
+        self.runs.iter().map(Arc::as_ref).find(|run| run.id == *id)
     }
 
     /// How long a step of that id took when it last succeeded in acting.
@@ -251,7 +267,7 @@ impl PairState {
     }
 
     fn claim(&mut self, holder: &Holder) {
-        if let Some(run) = self.runs.last_mut().filter(|run| run.finished.is_none()) {
+        if let Some(run) = self.runs.last_mut().map(Arc::make_mut).filter(|run| run.finished.is_none()) {
             run.holders.push(holder.clone());
             run.paused = None;
             run.requests_before = run.requests;
@@ -279,7 +295,7 @@ impl PairState {
         if plan.digest() != *digest {
             return Err("the plan does not have the digest that is written beside it".to_owned());
         }
-        self.runs.push(RunState {
+        self.runs.push(Arc::new(RunState {
             id: run.clone(),
             plan: plan.clone(),
             digest: digest.clone(),
@@ -294,12 +310,13 @@ impl PairState {
             requests: 0,
             finished: None,
             requests_before: 0,
-        });
+        }));
         Ok(())
     }
 
     fn open(&mut self, run: &RunId, at: Timestamp) -> Result<&mut RunState, String> {
-        let open = self.runs.last_mut().filter(|last| last.id == *run && last.finished.is_none());
+        let open =
+            self.runs.last_mut().map(Arc::make_mut).filter(|last| last.id == *run && last.finished.is_none());
         let open = open.ok_or_else(|| format!("run {run} is not open"))?;
         open.last = at;
         Ok(open)
@@ -382,7 +399,14 @@ impl RunState {
     }
 
     fn fail(&mut self, step: &StepId, way: Way, at: Timestamp, failure: &Failure) -> Result<(), String> {
-        let started = self.started(step, way)?;
+        self.planned(step)?;
+        let started = match failure.kind {
+            // Looking can fail before anything was started.
+            FailureKind::NotReady | FailureKind::Refused | FailureKind::Partial => {
+                self.started(step, way).unwrap_or(at)
+            }
+            FailureKind::Deadline | FailureKind::Unknown => self.started(step, way)?,
+        };
         let record = self.steps.entry(step.clone()).or_default();
         *record.way_mut(way) = Some(StepState::Failed { started, at, failure: failure.clone() });
         Ok(())

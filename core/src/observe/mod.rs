@@ -14,5 +14,6 @@ mod suggest;
 
 pub use assess::assess;
 pub use finding::{EndpointField, Finding, FindingKind, Place, Severity};
+pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, prove};
 pub use snapshot::{NameView, RoleState, Snapshot};

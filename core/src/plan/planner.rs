@@ -192,7 +192,7 @@ fn shifts_of_revert(
 }
 
 fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
-    let moved = history.runs.iter().rev().find(|run| {
+    let moved = history.runs.iter().rev().map(AsRef::as_ref).find(|run: &&RunState| {
         let outcome = run.finished.map(|(outcome, _)| outcome);
         run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
     });

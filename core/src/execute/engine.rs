@@ -1,0 +1,150 @@
+//! The way in: begin a run, go on with one, take one back, close one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::run::Run;
+use super::{StopSignal, Watcher};
+use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, PauseReason};
+use crate::model::{IdError, Pair, RunId};
+use crate::plan::Plan;
+use crate::port::{Beat, Ports};
+
+/// How long after its last sign of life a holder may be taken for alive.
+pub const HOLD: Duration = Duration::from_secs(3);
+
+/// How a run left off.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The run.
+    pub run: RunId,
+    /// How it ended; `None` if it waits to be resumed or aborted.
+    pub outcome: Option<Outcome>,
+    /// Why it waits, if it does.
+    pub paused: Option<PauseReason>,
+    /// What failed, if something did.
+    pub failures: Vec<Failure>,
+}
+
+/// Why a run could not begin, go on or be taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The journal failed, or somebody else took the pair. Nothing was done after that.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Somebody else is working on the pair right now.
+    #[error("{holder} is working on the pair")]
+    Busy {
+        /// Who.
+        holder: Holder,
+    },
+    /// There is no unfinished run.
+    #[error("no run is open")]
+    NothingOpen,
+    /// The run has crossed its pivot and cannot be undone.
+    #[error(
+        "run {run} has let the new side take traffic: it can only go on, or be closed and reverted by a new plan"
+    )]
+    PastPivot {
+        /// The run.
+        run: RunId,
+    },
+    /// A run's id could not be made.
+    #[error(transparent)]
+    Id(#[from] IdError),
+}
+
+/// Everything that is needed to work on one pair.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The pair.
+    pub pair: Arc<Pair>,
+    /// The outside world.
+    pub ports: Ports,
+    /// Who works.
+    pub holder: Holder,
+    /// Who watches.
+    pub watcher: Arc<dyn Watcher>,
+    /// Who may ask to stop.
+    pub stop: StopSignal,
+}
+
+impl Engine {
+    /// Begins a run of a plan. The journal must be the one the plan was made from: if somebody wrote since, nothing is done.
+    pub async fn start(
+        &self,
+        mut journal: Journal,
+        plan: Plan,
+        reason: Option<String>,
+    ) -> Result<RunEnd, RunError> {
+        let run = self.new_run_id()?;
+        journal.claim(self.holder.clone()).await?;
+        let digest = plan.digest();
+        journal.append(Event::RunStarted { run: run.clone(), plan: Box::new(plan), digest, reason }).await?;
+        Run::new(self, journal, &run)?.walk(false).await
+    }
+
+    /// Goes on with the unfinished run, forward or back as it was going.
+    pub async fn resume(&self, journal: Journal) -> Result<RunEnd, RunError> {
+        let (journal, run) = self.take_over(journal).await?;
+        Run::new(self, journal, &run)?.walk(true).await
+    }
+
+    /// Takes the unfinished run back, if it has not crossed its pivot.
+    pub async fn abort(&self, journal: Journal, why: &str) -> Result<RunEnd, RunError> {
+        if let Some(open) = journal.state().open_run().filter(|run| run.pivot_crossed()) {
+            return Err(RunError::PastPivot { run: open.id.clone() });
+        }
+        let (mut journal, run) = self.take_over(journal).await?;
+        if journal.state().open_run().is_some_and(|open| open.turned_back.is_none()) {
+            journal.append(Event::TurnedBack { run: run.clone(), why: why.to_owned() }).await?;
+        }
+        Run::new(self, journal, &run)?.walk(true).await
+    }
+
+    /// Closes the unfinished run where it is, past its pivot, so that a new plan can start from there. Waits until none of its
+    /// calls can still be on its way.
+    pub async fn abandon(&self, journal: Journal) -> Result<Journal, RunError> {
+        let (journal, run) = self.take_over(journal).await?;
+        Run::new(self, journal, &run)?.abandon().await
+    }
+
+    async fn take_over(&self, journal: Journal) -> Result<(Journal, RunId), RunError> {
+        let Some(open) = journal.state().open_run() else { return Err(RunError::NothingOpen) };
+        let run = open.id.clone();
+        self.wait_for_silence(&journal).await?;
+        let mut journal = Journal::open(&self.pair.name, &self.ports).await?;
+        journal.claim(self.holder.clone()).await?;
+        Ok((journal, run))
+    }
+
+    /// Returns once the holder's last sign of life has run out; an error if it gives another one meanwhile.
+    async fn wait_for_silence(&self, journal: &Journal) -> Result<(), RunError> {
+        let Some(beat) = self.alive(journal).await? else { return Ok(()) };
+        self.ports.clock.sleep(beat.ttl.min(HOLD)).await;
+        match (self.alive(journal).await?, journal.state().holder.clone()) {
+            (Some(again), Some(holder)) if again != beat => Err(RunError::Busy { holder }),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
+    /// The sign of life of whoever holds the pair, if it has not run out.
+    pub async fn alive(&self, journal: &Journal) -> Result<Option<Beat>, RunError> {
+        let beat = self.ports.store.last_beat(&self.pair.name).await.map_err(JournalError::from)?;
+        let now = self.ports.clock.now();
+        Ok(beat.filter(|beat| {
+            let age = Duration::try_from(now.duration_since(beat.at)).unwrap_or_default();
+            beat.epoch >= journal.state().epoch && age < beat.ttl
+        }))
+    }
+
+    fn new_run_id(&self) -> Result<RunId, IdError> {
+        let mut random = [0_u8; 3];
+        self.ports.entropy.fill(&mut random);
+        let now = self.ports.clock.now().to_zoned(TimeZone::UTC);
+        RunId::new(format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), hex::encode(random)))
+    }
+}

@@ -1,0 +1,10 @@
+//! Walking a finished plan. Makes no choices: every fact goes into the journal first, and what is not there did not happen.
+
+mod engine;
+mod probe;
+mod run;
+mod step;
+mod watch;
+
+pub use engine::{Engine, HOLD, RunEnd, RunError};
+pub use watch::{Progress, StopSignal, Unwatched, Watcher};

@@ -1,0 +1,345 @@
+//! One step: look, start, act, look again until it is done or its deadline has passed.
+
+use std::time::Duration;
+
+use super::Progress;
+use super::run::Run;
+use crate::action::{Acted, Action, Context, Look, Perform, between};
+use crate::journal::{Event, Fact, Failure, FailureKind, JournalError, RunState, StepState, Way};
+use crate::plan::Step;
+
+/// A look this old is not acted on: the process may have slept, and the world may have changed.
+const FRESH: Duration = Duration::from_secs(5);
+/// The longest sleep between two glances at the stop signal.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// How a step left off.
+#[derive(Debug)]
+pub(super) enum StepEnd {
+    Done,
+    Failed(Failure),
+    Stopped,
+}
+
+/// What is known of the latest call of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Call {
+    /// None was made.
+    None,
+    /// It was accepted; looking has not shown it yet.
+    Accepted,
+    /// It may have happened.
+    Unknown(String),
+}
+
+/// A step under way in this process.
+#[derive(Debug)]
+struct Walk<'a> {
+    step: &'a Step,
+    way: Way,
+    began: Duration,
+    started: bool,
+    looks: u32,
+    call: Call,
+    partial: bool,
+    facts: Vec<Fact>,
+    last: String,
+}
+
+impl Run<'_> {
+    /// Performs a step in one direction, unless the journal says that it is done.
+    pub(super) async fn step(&self, place: usize, step: &Step, way: Way) -> Result<StepEnd, JournalError> {
+        if self.with_state(|state| state.step(&step.id).succeeded(way)).await {
+            return Ok(StepEnd::Done);
+        }
+        let action = match (way, &step.undo) {
+            (Way::Forward, _) => &step.action,
+            (Way::Back, Some(undo)) => undo,
+            (Way::Back, None) => return Ok(StepEnd::Done),
+        };
+        let expected = self.journal.lock().await.state().expected(&step.id);
+        self.engine.watcher.on(&Progress::Began { step, way, expected });
+        let was_started = self.drain(step, Way::Forward).await | self.drain(step, way).await;
+        let mut walk = Walk {
+            step,
+            way,
+            began: self.engine.ports.clock.monotonic(),
+            started: false,
+            looks: 0,
+            call: if was_started {
+                Call::Unknown("an earlier process was cut off".to_owned())
+            } else {
+                Call::None
+            },
+            partial: false,
+            facts: Vec::new(),
+            last: String::new(),
+        };
+        let context = self.context(place, action).await;
+        self.until_done(&mut walk, action.performer(), &context).await
+    }
+
+    /// If the journal says that the step was about to act and not what became of it, waits until no call of it can still be
+    /// on its way. Says whether that was so.
+    pub(super) async fn drain(&self, step: &Step, way: Way) -> bool {
+        let started = self.with_state(|state| match state.step(&step.id).way(way) {
+            Some(StepState::Started { at }) => Some(*at),
+            Some(StepState::Failed { at, failure, .. }) if failure.kind == FailureKind::Unknown => Some(*at),
+            Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => None,
+        });
+        let Some(started) = started.await else { return false };
+        let action = match way {
+            Way::Forward => Some(&step.action),
+            Way::Back => step.undo.as_ref(),
+        };
+        let Some(action) = action else { return false };
+        let context = self.context(0, action).await;
+        let in_flight = action.performer().in_flight(&context);
+        if in_flight.is_zero() {
+            return false;
+        }
+        let clock = &self.engine.ports.clock;
+        // The call may have been sent as late as the look before it stayed fresh.
+        let left = (in_flight + FRESH).saturating_sub(between(started, clock.now()));
+        if !left.is_zero() {
+            let why = "waits until no earlier call can still be on its way";
+            self.engine.watcher.on(&Progress::Waits { step, why, elapsed: Duration::ZERO });
+            clock.sleep(left).await;
+        }
+        true
+    }
+
+    async fn context(&self, place: usize, action: &Action) -> Context<'_> {
+        let (anchor, accepted) = self
+            .with_state(|state| {
+                let before = place.checked_sub(1).and_then(|before| state.stage_done(before));
+                (before.unwrap_or(state.started), accepted(state, action))
+            })
+            .await;
+        Context { ports: &self.engine.ports, anchor, accepted, requests_before: self.requests_before }
+    }
+
+    async fn until_done(
+        &self,
+        walk: &mut Walk<'_>,
+        mut performer: Box<dyn Perform + '_>,
+        context: &Context<'_>,
+    ) -> Result<StepEnd, JournalError> {
+        loop {
+            walk.looks += 1;
+            let looked = self.engine.ports.clock.monotonic();
+            match performer.look(context).await {
+                Look::Done(facts) => return self.succeed(walk, facts, context).await,
+                Look::Ready { partial } => {
+                    walk.partial = partial;
+                    if let Some(end) = self.ready(walk, &mut *performer, context, looked).await? {
+                        return Ok(end);
+                    }
+                }
+                Look::NotReady { why, partial } => {
+                    walk.partial = partial;
+                    return self.fail(walk, FailureKind::NotReady, why).await;
+                }
+                Look::Refused(why) => return self.fail(walk, FailureKind::Refused, why).await,
+                Look::Waiting(why) => {
+                    self.start(walk).await?;
+                    walk.last = why;
+                }
+                Look::Unseen(why) => walk.last = why,
+            }
+            if let Some(end) = self.out_of_time(walk).await? {
+                return Ok(end);
+            }
+            let pause = performer.pause(walk.looks);
+            self.tell(walk);
+            if self.sleep(walk, pause).await {
+                return Ok(StepEnd::Stopped);
+            }
+        }
+    }
+
+    /// The precondition holds: act, unless a call that was accepted only has to show yet.
+    async fn ready(
+        &self,
+        walk: &mut Walk<'_>,
+        performer: &mut dyn Perform,
+        context: &Context<'_>,
+        looked: Duration,
+    ) -> Result<Option<StepEnd>, JournalError> {
+        match &walk.call {
+            Call::Accepted => {
+                "the change was accepted and does not show yet".clone_into(&mut walk.last);
+                return Ok(None);
+            }
+            Call::Unknown(why) => {
+                walk.facts.push(Fact::Settled { applied: false, why: why.clone() });
+                walk.call = Call::None;
+            }
+            Call::None => {}
+        }
+        if self.engine.stop.is_stopped() {
+            return Ok(Some(StepEnd::Stopped));
+        }
+        self.start(walk).await?;
+        if self.engine.ports.clock.monotonic().saturating_sub(looked) > FRESH {
+            "what was read had grown old before it could be acted on".clone_into(&mut walk.last);
+            return Ok(None);
+        }
+        match performer.act(context).await {
+            Acted::Accepted(facts) => {
+                walk.facts.extend(facts);
+                walk.call = Call::Accepted;
+                walk.looks = 0;
+                self.look_after_acting(walk, performer, context).await
+            }
+            Acted::Refused(why) => self.fail(walk, FailureKind::Refused, why).await.map(Some),
+            Acted::NotReady(why) => self.fail(walk, FailureKind::NotReady, why).await.map(Some),
+            Acted::Later(why) => {
+                walk.last = why;
+                Ok(None)
+            }
+            Acted::Unknown { why, in_flight } => {
+                walk.last.clone_from(&why);
+                walk.call = Call::Unknown(why);
+                self.tell(walk);
+                Ok(self.sleep(walk, in_flight).await.then_some(StepEnd::Stopped))
+            }
+        }
+    }
+
+    /// Most changes show at once: one look without a pause.
+    async fn look_after_acting(
+        &self,
+        walk: &mut Walk<'_>,
+        performer: &mut dyn Perform,
+        context: &Context<'_>,
+    ) -> Result<Option<StepEnd>, JournalError> {
+        match performer.look(context).await {
+            Look::Done(facts) => self.succeed(walk, facts, context).await.map(Some),
+            Look::Ready { .. }
+            | Look::NotReady { .. }
+            | Look::Waiting(_)
+            | Look::Unseen(_)
+            | Look::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Writes down that the step is about to act, once.
+    async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
+        if !walk.started {
+            let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+            self.append(Event::StepStarted { run, step, way }).await?;
+            walk.started = true;
+        }
+        Ok(())
+    }
+
+    async fn succeed(
+        &self,
+        walk: &mut Walk<'_>,
+        facts: Vec<Fact>,
+        context: &Context<'_>,
+    ) -> Result<StepEnd, JournalError> {
+        if !walk.started {
+            self.start(walk).await?;
+            if facts.is_empty() {
+                walk.facts.push(Fact::AlreadyDone);
+            }
+        }
+        if let Call::Unknown(why) = &walk.call {
+            walk.facts.push(Fact::Settled { applied: true, why: why.clone() });
+        }
+        walk.facts.extend(facts);
+        let requests = context.requests();
+        let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+        let facts = walk.facts.clone();
+        self.append(Event::StepSucceeded { run, step, way, facts, requests }).await?;
+        let elapsed = self.elapsed(walk);
+        let (step, facts) = (walk.step, &walk.facts[..]);
+        self.engine.watcher.on(&Progress::Done { step, way, facts, elapsed, requests });
+        Ok(StepEnd::Done)
+    }
+
+    async fn fail(
+        &self,
+        walk: &mut Walk<'_>,
+        kind: FailureKind,
+        message: String,
+    ) -> Result<StepEnd, JournalError> {
+        let kind = match (&walk.call, kind) {
+            (Call::Unknown(_), _) => FailureKind::Unknown,
+            (Call::Accepted, FailureKind::NotReady | FailureKind::Refused) => FailureKind::Partial,
+            (Call::None, FailureKind::NotReady | FailureKind::Refused) if walk.partial => {
+                FailureKind::Partial
+            }
+            (Call::Accepted | Call::None, kind) => kind,
+        };
+        let failure = Failure { kind, message };
+        let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+        self.append(Event::StepFailed { run, step, way, failure: failure.clone() }).await?;
+        let (step, elapsed) = (walk.step, self.elapsed(walk));
+        self.engine.watcher.on(&Progress::Failed { step, way, failure: &failure, elapsed });
+        Ok(StepEnd::Failed(failure))
+    }
+
+    async fn out_of_time(&self, walk: &mut Walk<'_>) -> Result<Option<StepEnd>, JournalError> {
+        if self.elapsed(walk) < walk.step.deadline() {
+            return Ok(None);
+        }
+        let kind = match (&walk.call, walk.started) {
+            (Call::Accepted, _) | (Call::None, true) => FailureKind::Deadline,
+            (Call::Unknown(_), _) => FailureKind::Unknown,
+            (Call::None, false) => FailureKind::NotReady,
+        };
+        let message = format!("not done after {} s: {}", walk.step.deadline().as_secs(), walk.last);
+        self.fail(walk, kind, message).await.map(Some)
+    }
+
+    fn elapsed(&self, walk: &Walk<'_>) -> Duration {
+        self.engine.ports.clock.monotonic().saturating_sub(walk.began)
+    }
+
+    fn tell(&self, walk: &Walk<'_>) {
+        let (step, elapsed) = (walk.step, self.elapsed(walk));
+        self.engine.watcher.on(&Progress::Waits { step, why: &walk.last, elapsed });
+    }
+
+    /// Sleeps in slices; says whether somebody asked to stop and stopping here is safe.
+    async fn sleep(&self, walk: &Walk<'_>, pause: Duration) -> bool {
+        let mut left = pause;
+        while !left.is_zero() {
+            if self.engine.stop.is_stopped() && walk.call != Call::Accepted {
+                return true;
+            }
+            let slice = left.min(SLICE);
+            self.engine.ports.clock.sleep(slice).await;
+            left -= slice;
+        }
+        false
+    }
+}
+
+/// When the swap of the action's zone was accepted.
+fn accepted(state: &RunState, action: &Action) -> Option<jiff::Timestamp> {
+    let Action::AwaitRecords(wait) = action else { return None };
+    let swaps = state.plan.steps().filter(|step| match &step.action {
+        Action::ChangeRecords(change) => change.zone == wait.zone,
+        Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
+    });
+    swaps
+        .filter_map(|step| match state.step(&step.id).forward? {
+            StepState::Succeeded { facts, at, .. } => facts
+                .iter()
+                .find_map(|fact| match fact {
+                    Fact::Accepted { at, .. } => Some(*at),
+                    Fact::AlreadyDone
+                    | Fact::Settled { .. }
+                    | Fact::Agreed { .. }
+                    | Fact::Passed { .. }
+                    | Fact::Waited { .. } => None,
+                })
+                .or(Some(at)),
+            StepState::Started { .. } | StepState::Failed { .. } => None,
+        })
+        .min()
+}

@@ -1,0 +1,94 @@
+//! Reports and role tables as Markdown.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::model::{Pair, Role};
+use crate::observe::{RoleState, Snapshot};
+
+/// The role table of a pair: which side is what, environment by environment.
+pub fn role_table(pair: &Pair, snapshot: &Snapshot) -> String {
+    let mut text = String::from("| side | project | environment | current role |\n| -- | -- | -- | -- |\n");
+    for (environment, state) in
+        pair.environments.iter().filter_map(|e| Some((e, snapshot.roles.get(&e.name)?)))
+    {
+        for side in &pair.sides {
+            let role = match state {
+                RoleState::Settled { production } if *production == side.name => Role::Production.to_string(),
+                RoleState::Settled { .. } => Role::Standby.to_string(),
+                RoleState::Split { .. } => "part-way".to_owned(),
+                RoleState::Unknown => "unknown".to_owned(),
+            };
+            let project = side.project.as_deref().unwrap_or("-");
+            row(&mut text, &[side.name.as_str(), project, environment.name.as_str(), &role]);
+        }
+    }
+    text
+}
+
+fn row(text: &mut String, cells: &[&str]) {
+    for cell in cells {
+        text.push_str("| ");
+        text.push_str(&cell.replace('|', "\\|").replace('\n', " "));
+        text.push(' ');
+    }
+    text.push_str("|\n");
+}
+
+/// The report of a run.
+pub fn run_report(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = heading(&mut text, report);
+    let _ = figures(&mut text, report);
+    if !report.names.is_empty() {
+        text.push_str("\n## Names\n\n| name | servers | served everywhere after |\n| -- | -- | -- |\n");
+        for name in &report.names {
+            row(
+                &mut text,
+                &[name.name.as_str(), &name.servers.to_string(), &format!("{} ms", name.after_ms)],
+            );
+        }
+    }
+    text.push_str("\n## Timeline\n\n| time (UTC) | took | what | result |\n| -- | -- | -- | -- |\n");
+    for line in &report.timeline {
+        let at = line.at.strftime("%H:%M:%S%.3f").to_string();
+        let took = line.took_ms.map_or("-".to_owned(), |took| format!("{took} ms"));
+        row(&mut text, &[&at, &took, &line.what, &line.result]);
+    }
+    text
+}
+
+fn heading(text: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(text, "# Run {}: {}\n", report.run, report.intent)?;
+    let outcome = report.outcome.map_or("not finished".to_owned(), |outcome| outcome.to_string());
+    writeln!(text, "- state: {outcome}")?;
+    for shift in &report.shifts {
+        writeln!(text, "- {}: production from {} to {}", shift.environment, shift.from, shift.to)?;
+    }
+    if let Some(reason) = &report.reason {
+        writeln!(text, "- reason: {reason}")?;
+    }
+    writeln!(text, "- by: {}", report.holders.join(", then "))?;
+    writeln!(text, "- plan: {}", report.digest)?;
+    let (started, ended) = (report.started.strftime("%F %T"), report.ended.strftime("%F %T"));
+    writeln!(text, "- from {started} to {ended} UTC ({:.1} s)", report.duration().as_secs_f64())
+}
+
+fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
+    text.push_str("\n## Figures\n\n");
+    if let Some(took) = report.swapped_in_ms {
+        writeln!(text, "- records accepted {took} ms after the swap began")?;
+    }
+    if let Some(requests) = report.requests_to_swap {
+        writeln!(text, "- {requests} requests until then, {} in all", report.requests)?;
+    }
+    for probe in &report.probes {
+        writeln!(
+            text,
+            "- {}: {} of {} fetches failed, longest gap {} ms",
+            probe.name, probe.failed, probe.requests, probe.longest_gap_ms
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a run did, told from its journal alone.
+
+mod markdown;
+mod timeline;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use markdown::{role_table, run_report};
+pub use timeline::{Line, timeline};
+
+use crate::action::{Action, Purpose};
+use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
+use crate::model::{DnsName, RunId};
+use crate::plan::{Intent, PlanDigest, Shift};
+
+/// How long one name took to be served everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameTime {
+    /// The name.
+    pub name: DnsName,
+    /// How many servers were asked.
+    pub servers: usize,
+    /// From the acceptance of the swap until all of them served it, in milliseconds.
+    pub after_ms: u64,
+}
+
+/// One run, for people and machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The name of this shape: `switchover/report/1`.
+    pub schema: &'static str,
+    /// The run.
+    pub run: RunId,
+    /// What it was for.
+    pub intent: Intent,
+    /// The digest of its plan.
+    pub digest: PlanDigest,
+    /// Why, as its operator said.
+    pub reason: Option<String>,
+    /// Who worked on it, in order.
+    pub holders: Vec<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended, or its last entry was written.
+    pub ended: Timestamp,
+    /// How it ended; `None` while it is open.
+    pub outcome: Option<Outcome>,
+    /// What became of the roles.
+    pub shifts: Vec<Shift>,
+    /// From the start of the swap until every zone had accepted it, in milliseconds.
+    pub swapped_in_ms: Option<u64>,
+    /// The requests that the swap had cost when the last zone accepted it.
+    pub requests_to_swap: Option<u64>,
+    /// All requests to name services and address books.
+    pub requests: u64,
+    /// How long each name took at its authoritative servers.
+    pub names: Vec<NameTime>,
+    /// What the probe saw.
+    pub probes: Vec<ProbeSummary>,
+    /// What happened, in order.
+    pub timeline: Vec<Line>,
+}
+
+impl Report {
+    /// Tells a run from its state.
+    pub fn of(run: &RunState) -> Self {
+        let (swapped_in_ms, requests_to_swap) = swapped(run);
+        Self {
+            schema: "switchover/report/1",
+            run: run.id.clone(),
+            intent: run.plan.intent,
+            digest: run.digest.clone(),
+            reason: run.reason.clone(),
+            holders: run.holders.iter().map(ToString::to_string).collect(),
+            started: run.started,
+            ended: run.finished.map_or(run.last, |(_, at)| at),
+            outcome: run.finished.map(|(outcome, _)| outcome),
+            shifts: run.plan.shifts.clone(),
+            swapped_in_ms,
+            requests_to_swap,
+            requests: run.requests,
+            names: name_times(run),
+            probes: run.probes.clone(),
+            timeline: timeline(run),
+        }
+    }
+
+    /// How long it took.
+    pub fn duration(&self) -> Duration {
+        crate::action::between(self.started, self.ended)
+    }
+}
+
+/// The facts of every step that changed or read names, with when the step started.
+fn facts(run: &RunState, wanted: impl Fn(&Action) -> bool) -> Vec<(Timestamp, Fact)> {
+    let steps = run.plan.steps().filter(|step| wanted(&step.action));
+    let learnt = steps.filter_map(|step| match run.step(&step.id).forward? {
+        StepState::Succeeded { started, facts, .. } => Some((started, facts)),
+        StepState::Started { .. } | StepState::Failed { .. } => None,
+    });
+    learnt.flat_map(|(started, facts)| facts.into_iter().map(move |fact| (started, fact))).collect()
+}
+
+fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
+    let is_swap = |action: &Action| match action {
+        Action::ChangeRecords(change) => change.purpose == Purpose::Swap,
+        Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
+    };
+    let accepted: Vec<(Timestamp, Timestamp, u64)> = facts(run, is_swap)
+        .into_iter()
+        .filter_map(|(started, fact)| match fact {
+            Fact::Accepted { at, requests, .. } => Some((started, at, requests)),
+            Fact::AlreadyDone
+            | Fact::Settled { .. }
+            | Fact::Agreed { .. }
+            | Fact::Passed { .. }
+            | Fact::Waited { .. } => None,
+        })
+        .collect();
+    let first = accepted.iter().map(|(started, _, _)| *started).min();
+    let last = accepted.iter().map(|(_, at, _)| *at).max();
+    let took =
+        first.zip(last).map(|(first, last)| crate::action::milliseconds(crate::action::between(first, last)));
+    (took, accepted.iter().map(|(_, _, requests)| *requests).max())
+}
+
+fn name_times(run: &RunState) -> Vec<NameTime> {
+    let is_read_back = |action: &Action| match action {
+        Action::AwaitRecords(wait) => matches!(wait.servers, crate::action::Servers::Authoritative(_)),
+        Action::ChangeRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
+    };
+    let times = facts(run, is_read_back).into_iter().filter_map(|(_, fact)| match fact {
+        Fact::Agreed { name, servers, after_ms } => Some(NameTime { name, servers, after_ms }),
+        Fact::AlreadyDone
+        | Fact::Accepted { .. }
+        | Fact::Settled { .. }
+        | Fact::Passed { .. }
+        | Fact::Waited { .. } => None,
+    });
+    times.collect()
+}

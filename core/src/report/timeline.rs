@@ -1,0 +1,106 @@
+//! The timeline of a run: one line a step, in the order in which things happened.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::action::between;
+use crate::journal::{Fact, RunState, StepState, Way};
+use crate::plan::Step;
+
+/// One line of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds; `None` if it is not known to have ended.
+    pub took_ms: Option<u64>,
+    /// What it was.
+    pub what: String,
+    /// How it ended.
+    pub result: String,
+}
+
+/// Tells what happened, in order.
+pub fn timeline(run: &RunState) -> Vec<Line> {
+    let mut lines: Vec<Line> = run.plan.steps().flat_map(|step| lines_of(run, step)).collect();
+    lines.sort_by_key(|line| line.at);
+    lines
+}
+
+fn lines_of(run: &RunState, step: &Step) -> Vec<Line> {
+    let record = run.step(&step.id);
+    [Way::Forward, Way::Back]
+        .into_iter()
+        .filter_map(|way| {
+            let what = match way {
+                Way::Forward => step.id.to_string(),
+                Way::Back => format!("undo: {}", step.id),
+            };
+            record.way(way).map(|state| line(what, state))
+        })
+        .collect()
+}
+
+fn line(what: String, state: &StepState) -> Line {
+    let took = |from: Timestamp, to: Timestamp| {
+        let took: Duration = between(from, to);
+        u64::try_from(took.as_millis()).ok()
+    };
+    match state {
+        StepState::Started { at } => Line {
+            at: *at,
+            took_ms: None,
+            what,
+            result: "started; what became of it is not known".to_owned(),
+        },
+        StepState::Succeeded { started, at, facts } => {
+            Line { at: *started, took_ms: took(*started, *at), what, result: learnt(facts) }
+        }
+        StepState::Failed { started, at, failure } => {
+            let result = format!("failed: {}", failure.message);
+            Line { at: *started, took_ms: took(*started, *at), what, result }
+        }
+    }
+}
+
+fn learnt(facts: &[Fact]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut slowest: Option<(usize, u64)> = None;
+    let mut agreed = 0_usize;
+    let mut passed = 0_usize;
+    for fact in facts {
+        match fact {
+            Fact::AlreadyDone => words.push("was done already".to_owned()),
+            Fact::Accepted { names, took_ms, .. } => {
+                words.push(format!("{} accepted in {took_ms} ms", counted(names.len(), "record")));
+            }
+            Fact::Settled { applied: true, .. } => {
+                words.push("an unclear call turned out to be done".to_owned())
+            }
+            Fact::Settled { applied: false, .. } => {
+                words.push("an unclear call turned out not to be done".to_owned());
+            }
+            Fact::Agreed { servers, after_ms, .. } => {
+                agreed += 1;
+                let most = slowest.map_or(0, |(_, most)| most);
+                slowest = Some((*servers, most.max(*after_ms)));
+            }
+            Fact::Passed { .. } => passed += 1,
+            Fact::Waited { .. } => words.push("waited".to_owned()),
+        }
+    }
+    if let Some((servers, most)) = slowest {
+        let (names, servers) = (counted(agreed, "name"), counted(servers, "server"));
+        words.push(format!("{names} at {servers}, the slowest after {most} ms"));
+    }
+    if passed > 0 {
+        words.push(format!("{} passed", counted(passed, "check")));
+    }
+    words.join("; ")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
