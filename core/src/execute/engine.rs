@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::run::Run;
 use super::{StopSignal, Watcher};
-use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, PauseReason};
-use crate::model::{IdError, Pair, RunId};
+use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, PairState, PauseReason};
+use crate::model::{Environment, IdError, Pair, RunId};
+use crate::observe::{Snapshot, assess, look, prove};
 use crate::plan::Plan;
 use crate::port::{Beat, Ports};
 
@@ -73,6 +74,29 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Reads the pair's journal and checks all of it.
+    pub async fn journal(&self) -> Result<Journal, JournalError> {
+        Journal::open(&self.pair.name, &self.ports).await
+    }
+
+    /// Looks at these environments and understands what is there. Changes nothing.
+    pub async fn observe(&self, environments: &[Environment], history: &PairState) -> Snapshot {
+        let observation = look(&self.pair, &self.ports, environments).await;
+        assess(&self.pair, &observation, history)
+    }
+
+    /// As [`Engine::observe`], and tries whether every credential can write and the stand-by passes its checks. Changes nothing.
+    pub async fn preflight(&self, environments: &[Environment], history: &PairState) -> Snapshot {
+        let mut observation = look(&self.pair, &self.ports, environments).await;
+        let roles = assess(&self.pair, &observation, history).roles;
+        let standby = roles.into_iter().filter_map(|(environment, state)| {
+            let side = self.pair.opposite(state.production()?).ok()?;
+            Some((environment, side.name.clone()))
+        });
+        prove(&self.ports, &mut observation, &standby.collect()).await;
+        assess(&self.pair, &observation, history)
+    }
+
     /// Begins a run of a plan. The journal must be the one the plan was made from: if somebody wrote since, nothing is done.
     pub async fn start(
         &self,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 
-use crate::model::{AddressName, CheckName, DnsName, Endpoint, Environment, Pair, Role, SideName, ZoneRef};
+use crate::model::{
+    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, ZoneRef,
+};
 use crate::port::{AddressError, CheckFailure, Identity, Listing, NameError, Ports, Subject, ZoneView};
 
 /// What one side's address book said.
@@ -48,10 +50,15 @@ pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment]) -> O
     }
 }
 
-/// Tries whether every credential can write what a swap will write, and whether a side passes its checks. Changes nothing.
-pub async fn prove(ports: &Ports, observation: &mut Observation, side: Option<&SideName>) {
-    let (writable, checks) =
-        join(prove_writes(ports, observation), run_checks(ports, observation, side)).await;
+/// Tries whether every credential can write what a swap will write, and whether the stand-by of each environment passes its
+/// checks. Changes nothing.
+pub async fn prove(
+    ports: &Ports,
+    observation: &mut Observation,
+    standby: &BTreeMap<EnvironmentName, SideName>,
+) {
+    let proofs = prove_writes(ports, observation);
+    let (writable, checks) = join(proofs, run_checks(ports, observation, standby)).await;
     observation.writable = writable;
     observation.checks = checks;
 }
@@ -135,13 +142,16 @@ async fn prove_writes(ports: &Ports, observation: &Observation) -> BTreeMap<Zone
 async fn run_checks(
     ports: &Ports,
     observation: &Observation,
-    side: Option<&SideName>,
+    standby: &BTreeMap<EnvironmentName, SideName>,
 ) -> Vec<(Subject, CheckName, Result<(), CheckFailure>)> {
-    let Some(listing) = side.and_then(|side| observation.sides.get(side)?.listing.as_ref().ok()) else {
-        return Vec::new();
-    };
-    let endpoints = observation.environments.iter().flat_map(|environment| &environment.endpoints);
-    let runs = endpoints.flat_map(|endpoint| subjects(endpoint, listing)).map(|(subject, name)| async move {
+    let subjects = observation.environments.iter().flat_map(|environment| {
+        let side = standby.get(&environment.name).and_then(|side| observation.sides.get(side));
+        let listing = side.and_then(|side| side.listing.as_ref().ok());
+        listing
+            .into_iter()
+            .flat_map(|listing| environment.endpoints.iter().flat_map(|e| subjects(e, listing)))
+    });
+    let runs = subjects.map(|(subject, name)| async move {
         let outcome = match ports.checks.get(&name) {
             Some(check) => check.run(&subject).await,
             None => Err(CheckFailure::NoAnswer {

@@ -77,7 +77,7 @@ fn learnt(facts: &[Fact]) -> String {
                 words.push(format!("{} accepted in {took_ms} ms", counted(names.len(), "record")));
             }
             Fact::Settled { applied: true, .. } => {
-                words.push("an unclear call turned out to be done".to_owned())
+                words.push("an unclear call turned out to be done".to_owned());
             }
             Fact::Settled { applied: false, .. } => {
                 words.push("an unclear call turned out not to be done".to_owned());
