@@ -99,9 +99,11 @@ pub struct FaultRule {
 
 /// Why a rule cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RuleError {
+pub enum RuleError {
+    /// It is not of the documented form.
     #[error("{0}")]
     Form(#[from] serde_json::Error),
+    /// A field that there is not.
     #[error("unknown field {0}")]
     Unknown(String),
 }

@@ -59,7 +59,7 @@ mod zone;
 pub use api::auth::{Permission, TokenStatus};
 pub use dns::Answering;
 pub use dns::authority::DnsSettings;
-pub use fault::{Fault, FaultRule};
+pub use fault::{Fault, FaultRule, RuleError};
 pub use log::RequestEntry;
 pub use sandbox::{NameServer, RunningSite, Sandbox, StartError};
 pub use seed::{
