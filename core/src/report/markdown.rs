@@ -1,30 +1,8 @@
-//! Reports and role tables as Markdown.
+//! Reports as Markdown.
 
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::model::{Pair, Role};
-use crate::observe::{RoleState, Snapshot};
-
-/// The role table of a pair: which side is what, environment by environment.
-pub fn role_table(pair: &Pair, snapshot: &Snapshot) -> String {
-    let mut text = String::from("| side | project | environment | current role |\n| -- | -- | -- | -- |\n");
-    for (environment, state) in
-        pair.environments.iter().filter_map(|e| Some((e, snapshot.roles.get(&e.name)?)))
-    {
-        for side in &pair.sides {
-            let role = match state {
-                RoleState::Settled { production } if *production == side.name => Role::Production.to_string(),
-                RoleState::Settled { .. } => Role::Standby.to_string(),
-                RoleState::Split { .. } => "part-way".to_owned(),
-                RoleState::Unknown => "unknown".to_owned(),
-            };
-            let project = side.project.as_deref().unwrap_or("-");
-            row(&mut text, &[side.name.as_str(), project, environment.name.as_str(), &role]);
-        }
-    }
-    text
-}
 
 fn row(text: &mut String, cells: &[&str]) {
     for cell in cells {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use markdown::{role_table, run_report};
-pub use timeline::{Line, timeline};
+pub use markdown::run_report;
+pub use timeline::{Line, learnt, timeline};
 
 use crate::action::{Action, Purpose};
 use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};

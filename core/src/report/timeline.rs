@@ -65,7 +65,8 @@ fn line(what: String, state: &StepState) -> Line {
     }
 }
 
-fn learnt(facts: &[Fact]) -> String {
+/// What a step learnt, in words.
+pub fn learnt(facts: &[Fact]) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut slowest: Option<(usize, u64)> = None;
     let mut agreed = 0_usize;

@@ -1,0 +1,291 @@
+//! The command lines, as types.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use switchover::model::{EnvironmentName, PairName, RunId, SideName};
+use switchover::plan::PlanDigest;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, or nothing to do · 1 failed, nothing changed · 2 changes pending (--detailed-exitcode) · 3 failed, undone ·
+4 stopped part-way: --resume or --abort · 5 declined · 6 refused by a safety gate · 7 another run holds the pair ·
+8 outcome unknown · 64 usage · 78 configuration · 130 interrupted";
+
+/// In which form data goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Tables for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+    /// Markdown.
+    Markdown,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set; everywhere if `CLICOLOR_FORCE` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The configuration file
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "SWITCHOVER_CONFIG",
+        default_value = "switchover.toml",
+        global = true
+    )]
+    pub config: PathBuf,
+    /// How data is written to standard output
+    #[arg(short, long, value_enum, default_value_t = Output::Table, global = true)]
+    pub output: Output,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+}
+
+/// Swap the roles of a hot-standby pair.
+///
+/// Shows the plan with its real values, asks, and swaps: DNS records move between the two sides' addresses, every
+/// authoritative server is read back, and the old side is held until the old TTL has passed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "swap-roles",
+    version,
+    after_help = EXIT_CODES,
+    after_long_help = concat!(
+        "Examples:\n",
+        "  swap-roles --dry-run                  show what would be done, and the plan's digest\n",
+        "  swap-roles --prepare                  lower the TTLs ahead of a swap\n",
+        "  swap-roles gigadb -e staging          swap one environment\n",
+        "  swap-roles gigadb --to sydney --yes   make sydney production; nothing to do if it is\n",
+        "  swap-roles --plan-digest 3f9a1c0b72de --yes\n",
+        "                                        run exactly the plan that was reviewed\n",
+        "  swap-roles --resume                   go on with a run that was cut off\n",
+        "  swap-roles --revert                   take the latest swap back\n\n",
+        "Exit codes:\n",
+        "  0 done, or nothing to do        5 declined                        8 outcome unknown\n",
+        "  1 failed, nothing changed       6 refused by a safety gate       64 usage\n",
+        "  2 changes pending (--detailed-exitcode)                          78 configuration\n",
+        "  3 failed, undone                7 another run holds the pair    130 interrupted\n",
+        "  4 stopped part-way: --resume or --abort"
+    )
+)]
+pub struct SwapRoles {
+    /// The pair; may be left out if the file has one
+    pub pair: Option<PairName>,
+    /// What to do
+    #[command(flatten)]
+    pub mode: Mode,
+    /// What to swap
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Show the plan and do nothing
+    #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
+    pub dry_run: bool,
+    /// Answer the question with yes; opens no safety gate
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Run only the plan with this digest (at least its first 12 digits)
+    #[arg(long, value_name = "DIGEST")]
+    pub plan_digest: Option<PlanDigest>,
+    /// Why, for the journal and the report
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// With --dry-run: end with code 2 if there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// What every command takes
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What `swap-roles` is to do; a swap if nothing is named.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "command-line flags, resolved into one enum at once")]
+pub struct Mode {
+    /// Lower the TTLs ahead of a swap, and wait until the old ones have passed
+    #[arg(long)]
+    pub prepare: bool,
+    /// Set lowered TTLs back without a swap
+    #[arg(long)]
+    pub restore_ttl: bool,
+    /// Take the latest swap back
+    #[arg(long)]
+    pub revert: bool,
+    /// Go on with a run that was cut off
+    #[arg(long)]
+    pub resume: bool,
+    /// Take a run back that was cut off; past its point of no return, close it and plan the way back
+    #[arg(long)]
+    pub abort: bool,
+}
+
+/// What to swap.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Scope {
+    /// Only this environment; may be given several times
+    #[arg(short, long = "environment", value_name = "NAME")]
+    pub environments: Vec<EnvironmentName>,
+    /// The side that shall be production; the other one than now if left out
+    #[arg(long, value_name = "SIDE", conflicts_with_all = ["revert", "prepare", "restore_ttl", "resume", "abort"])]
+    pub to: Option<SideName>,
+}
+
+impl Scope {
+    /// The environments as a set.
+    pub fn environments(&self) -> BTreeSet<EnvironmentName> {
+        self.environments.iter().cloned().collect()
+    }
+}
+
+/// Look at hot-standby pairs: who is production, what is wrong, what was done.
+#[derive(Debug, Parser)]
+#[command(name = "switchover", version, after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
+pub struct Switchover {
+    /// The command
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The commands of `switchover`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented configuration file from a few questions, or from what is there
+    Init(Init),
+    /// Preflight: check the file, both sides, every record and every credential; change nothing
+    Check {
+        /// The pair; may be left out if the file has one
+        pair: Option<PairName>,
+        /// Check the file only, without asking any system
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Show who is production, where every name leads, and what is wrong
+    Status {
+        /// The pair; all of the file if left out
+        pair: Option<PairName>,
+        /// Show it again every few seconds until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Show the plan of a swap and its digest, as `swap-roles --dry-run`
+    Plan {
+        /// The pair; may be left out if the file has one
+        pair: Option<PairName>,
+        /// What to swap
+        #[command(flatten)]
+        scope: PlanScope,
+        /// End with code 2 if there is something to do
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// List the runs of a pair
+    History {
+        /// The pair; may be left out if the file has one
+        pair: Option<PairName>,
+        /// List every entry of the journal instead
+        #[arg(long)]
+        entries: bool,
+    },
+    /// Report one run from the journal
+    Report {
+        /// The run; the latest if left out
+        run: Option<RunId>,
+        /// The pair; may be left out if the file has one
+        #[arg(long)]
+        pair: Option<PairName>,
+    },
+    /// Check the hash chain of a pair's journal
+    Verify {
+        /// The pair; may be left out if the file has one
+        pair: Option<PairName>,
+    },
+    /// About the configuration file
+    Config {
+        /// What about it
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Write shell completions to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+        /// The program to complete
+        #[arg(long, value_enum, default_value_t = Program::Switchover)]
+        program: Program,
+    },
+    /// Write a manual page to standard output
+    Man {
+        /// The program
+        #[arg(value_enum, default_value_t = Program::Switchover)]
+        program: Program,
+    },
+}
+
+/// What `switchover plan` swaps.
+#[derive(Debug, Clone, Args)]
+pub struct PlanScope {
+    /// Only this environment; may be given several times
+    #[arg(short, long = "environment", value_name = "NAME")]
+    pub environments: Vec<EnvironmentName>,
+    /// The side that shall be production; the other one than now if left out
+    #[arg(long, value_name = "SIDE")]
+    pub to: Option<SideName>,
+}
+
+/// About the configuration file.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write the JSON Schema of the file, for editors and checks
+    Schema,
+}
+
+/// The programs that have completions and a manual page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Program {
+    /// The operator's view.
+    Switchover,
+    /// The one-shot swap.
+    SwapRoles,
+}
+
+/// What `switchover init` needs to know; what is left out is asked for on a terminal.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Where to write the file; `-` for standard output
+    #[arg(value_name = "FILE", default_value = "switchover.toml")]
+    pub file: PathBuf,
+    /// The name of the pair
+    #[arg(long)]
+    pub pair: Option<PairName>,
+    /// A side: its name, or its name, AWS profile and region as `hongkong=Upstream/ap-east-1`; give two
+    #[arg(long = "side", value_name = "SIDE[=PROFILE/REGION]")]
+    pub sides: Vec<String>,
+    /// A zone at Cloudflare; may be given several times. Its records are read if CLOUDFLARE_API_TOKEN is set
+    #[arg(long = "zone", value_name = "ZONE")]
+    pub zones: Vec<String>,
+    /// The address of Cloudflare's API, for a sandbox
+    #[arg(long, value_name = "URL")]
+    pub cloudflare_url: Option<String>,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub force: bool,
+}

@@ -1,0 +1,103 @@
+//! The commands, one file each.
+
+mod check;
+mod history;
+mod init;
+mod plan;
+mod reference;
+mod status;
+mod swap;
+mod swap_open;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Color, Command, Common, ConfigCommand, SwapRoles, Switchover};
+use crate::exit::{Exit, Stop};
+use crate::render::{BAD, WARN, say, styled};
+
+/// What a command comes to.
+type Outcome = Result<Exit, Stop>;
+
+/// The program `swap-roles`.
+pub fn swap_roles() -> ExitCode {
+    let arguments = match SwapRoles::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    colour(&arguments.common);
+    finish(block_on(swap::run(&arguments)))
+}
+
+/// The program `switchover`.
+pub fn switchover() -> ExitCode {
+    let arguments = match Switchover::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    colour(&arguments.common);
+    finish(block_on(dispatch(&arguments)))
+}
+
+async fn dispatch(arguments: &Switchover) -> Outcome {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Init(wanted) => init::run(wanted).await,
+        Command::Check { pair, offline } => check::run(common, pair.as_ref(), *offline).await,
+        Command::Status { pair, watch } => status::run(common, pair.as_ref(), *watch).await,
+        Command::Plan { pair, scope, detailed_exitcode } => {
+            plan::run(common, pair.as_ref(), scope, *detailed_exitcode).await
+        }
+        Command::History { pair, entries } => history::list(common, pair.as_ref(), *entries).await,
+        Command::Report { run, pair } => history::report(common, pair.as_ref(), run.as_ref()).await,
+        Command::Verify { pair } => history::verify(common, pair.as_ref()).await,
+        Command::Config { command: ConfigCommand::Schema } => reference::schema(),
+        Command::Completions { shell, program } => reference::completions(*shell, *program),
+        Command::Man { program } => reference::manual(*program),
+    }
+}
+
+/// Runs a command on an executor of its own; a failure to make one is told like any other.
+fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => Err(Stop::new(Exit::Failed, format!("the program cannot start: {error}"))),
+    }
+}
+
+/// `--help` and `--version` are no errors; everything else is a usage error with a code of its own.
+fn refused(error: &clap::Error) -> ExitCode {
+    error.print().ok();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+fn colour(common: &Common) {
+    match common.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
+
+fn finish(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(stop) => {
+            tell(&stop);
+            stop.exit.into()
+        }
+    }
+}
+
+fn tell(stop: &Stop) {
+    let calm = matches!(stop.exit, Exit::Done | Exit::Declined | Exit::Interrupted);
+    if !stop.message.is_empty() {
+        let head = if calm { styled(WARN, "note:") } else { styled(BAD, "error:") };
+        say(format_args!("{head} {}", stop.message));
+    }
+    if let Some(hint) = &stop.hint {
+        say(format_args!("  next: {hint}"));
+    }
+}

@@ -1,0 +1,86 @@
+//! `switchover plan`, and what `swap-roles` shares with it: from a request to a plan that may run.
+
+use std::sync::Arc;
+
+use switchover::execute::Unwatched;
+use switchover::journal::Journal;
+use switchover::model::PairName;
+use switchover::observe::Snapshot;
+use switchover::plan::{Intent, Plan, PlanError, Request, plan};
+
+use super::Outcome;
+use crate::args::{Common, PlanScope};
+use crate::exit::{Exit, Stop};
+use crate::render;
+use crate::session::Session;
+
+/// A plan, what it was made from, and the journal position that it holds for.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) journal: Journal,
+    pub(super) snapshot: Snapshot,
+    pub(super) plan: Plan,
+}
+
+/// Runs the preflight and makes a plan; what stops it is shown at its place in the file.
+pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned, Stop> {
+    let journal = session.engine.journal().await?;
+    if let Some(open) = journal.state().open_run() {
+        return Err(open_run(session, &journal, &open.id).await);
+    }
+    let names: Vec<_> = request.environments.iter().cloned().collect();
+    let environments = session.environments(&names)?;
+    let snapshot = session.engine.preflight(&environments, journal.state()).await;
+    let made = plan(&session.pair.pair, &snapshot, journal.state(), request);
+    render::findings::show(&session.config, &session.pair.pair.name, warnings(&snapshot, made.as_ref().err()));
+    match made {
+        Ok(plan) => Ok(Planned { journal, snapshot, plan }),
+        Err(error) => {
+            if let PlanError::Unfit(findings) = &error {
+                render::findings::show(&session.config, &session.pair.pair.name, findings);
+            }
+            Err(Stop::from(error))
+        }
+    }
+}
+
+/// An unfinished run: held by somebody, or left part-way.
+async fn open_run(session: &Session, journal: &Journal, run: &switchover::model::RunId) -> Stop {
+    let alive = session.engine.alive(journal).await.ok().flatten();
+    match (alive, &journal.state().holder) {
+        (Some(_), Some(holder)) => Stop::new(Exit::Busy, format!("{holder} is working on the pair: run {run}"))
+            .hint("wait for it; `switchover status` shows how far it is"),
+        (Some(_) | None, _) => Stop::from(PlanError::RunOpen(run.clone())),
+    }
+}
+
+fn warnings<'a>(
+    snapshot: &'a Snapshot,
+    error: Option<&PlanError>,
+) -> impl Iterator<Item = &'a switchover::observe::Finding> {
+    let unfit = matches!(error, Some(PlanError::Unfit(_)));
+    snapshot.findings.iter().filter(move |finding| !finding.is_error() || !unfit && finding.is_error())
+}
+
+/// The command.
+pub(super) async fn run(
+    common: &Common,
+    pair: Option<&PairName>,
+    scope: &PlanScope,
+    detailed_exitcode: bool,
+) -> Outcome {
+    let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
+    let request = Request {
+        intent: Intent::Switchover,
+        environments: scope.environments.iter().cloned().collect(),
+        to: scope.to.clone(),
+    };
+    let planned = make(&session, &request).await?;
+    show(&planned, common, detailed_exitcode)
+}
+
+/// Writes a plan to standard output, and says by the exit code whether there is something to do, if that was asked for.
+pub(super) fn show(planned: &Planned, common: &Common, detailed_exitcode: bool) -> Outcome {
+    render::out(&render::plan::plan(&planned.plan, &planned.snapshot, common.output)?)?;
+    Ok(if detailed_exitcode && !planned.plan.is_empty() { Exit::Pending } else { Exit::Done })
+}

@@ -1,0 +1,151 @@
+//! `swap-roles`: plan, ask, run, report.
+
+use std::sync::Arc;
+
+use switchover::execute::{Engine, RunEnd};
+use switchover::journal::{FailureKind, Outcome as RunOutcome, PauseReason, StepState};
+use switchover::plan::{Intent, Plan, Request};
+use switchover::report::Report;
+
+use super::plan::{Planned, make, show};
+use super::{Outcome, swap_open};
+use crate::args::{Mode, Output, SwapRoles};
+use crate::exit::{Exit, Stop, of_outcome};
+use crate::render::progress::Live;
+use crate::render::{self, say};
+use crate::session::Session;
+use crate::{prompt, signals};
+
+/// The command.
+pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
+    let session = Session::open(&arguments.common, arguments.pair.as_ref(), Arc::new(Live::new())).await?;
+    match &arguments.mode {
+        Mode { resume: true, .. } => swap_open::resume(&session, arguments).await,
+        Mode { abort: true, .. } => swap_open::abort(&session, arguments).await,
+        mode => {
+            let request = Request {
+                intent: intent(mode),
+                environments: arguments.scope.environments(),
+                to: arguments.scope.to.clone(),
+            };
+            planned(&session, arguments, &request).await
+        }
+    }
+}
+
+fn intent(mode: &Mode) -> Intent {
+    match mode {
+        Mode { prepare: true, .. } => Intent::Prepare,
+        Mode { restore_ttl: true, .. } => Intent::RestoreTtl,
+        Mode { revert: true, .. } => Intent::Revert,
+        Mode { prepare: false, restore_ttl: false, revert: false, .. } => Intent::Switchover,
+    }
+}
+
+/// Plans and, unless it is a dry run or there is nothing to do, asks and runs.
+pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &Request) -> Outcome {
+    if !arguments.dry_run && !arguments.yes && !prompt::can_ask() {
+        return Err(Stop::new(Exit::Usage, "there is no terminal to ask on")
+            .hint("add `--yes` to go on without asking, or `--dry-run` to see the plan"));
+    }
+    let planned = make(session, request).await?;
+    same_digest(&planned.plan, arguments)?;
+    if arguments.dry_run {
+        return show(&planned, &arguments.common, arguments.detailed_exitcode);
+    }
+    if planned.plan.is_empty() {
+        say(nothing_to_do(&planned));
+        return Ok(Exit::Done);
+    }
+    say(render::plan::plan(&planned.plan, &planned.snapshot, Output::Table)?);
+    ask(&planned.plan, arguments.yes)?;
+    signals::listen(session.engine.stop.clone());
+    let end = session.engine.start(planned.journal, planned.plan, arguments.reason.clone()).await?;
+    finished(session, arguments, &end).await
+}
+
+fn nothing_to_do(planned: &Planned) -> String {
+    let roles = planned.snapshot.roles.iter().filter_map(|(environment, state)| {
+        state.production().map(|side| format!("{environment}: {side} is production"))
+    });
+    let roles: Vec<String> = roles.collect();
+    format!("nothing to do ({})", roles.join(", "))
+}
+
+fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
+    let digest = plan.digest();
+    match &arguments.plan_digest {
+        Some(reviewed) if !digest.is_named_by(reviewed) => Err(Stop::new(
+            Exit::Refused,
+            format!("the plan is not the one that was reviewed: its digest is {digest}, not {reviewed}"),
+        )
+        .hint("look at it with `--dry-run`, and give its digest")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
+    match plan.pivot {
+        Some(_) => {
+            prompt::confirm(&format!("This moves the users of {}.", plan.pair), plan.pair.as_str(), yes)
+        }
+        None => prompt::confirm("This changes TTLs and moves nobody.", "yes", yes),
+    }
+}
+
+/// Says how a run left off, and reports it.
+pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &RunEnd) -> Outcome {
+    let engine = &session.engine;
+    let journal = engine.journal().await?;
+    let Some(run) = journal.state().run(&end.run) else {
+        return Err(Stop::new(Exit::Failed, format!("run {} is not in the journal", end.run)));
+    };
+    let report = Report::of(run);
+    let output = arguments.common.output;
+    if output == Output::Table {
+        show_roles(engine, session, &journal).await?;
+    }
+    render::out(&render::run::report(&report, output)?)?;
+    let undid = run.plan.steps().any(|step| matches!(run.step(&step.id).back, Some(StepState::Succeeded { .. })));
+    match (end.outcome, &end.paused) {
+        (Some(RunOutcome::Undone), _) => Err(undone(end, undid)),
+        (Some(outcome), _) => Ok(of_outcome(outcome, undid)),
+        (None, Some(PauseReason::Operator)) => Err(Stop::new(
+            Exit::Interrupted,
+            format!("run {} was stopped at a safe point", end.run),
+        )
+        .hint("`swap-roles --resume` goes on, `swap-roles --abort` takes it back")),
+        (None, Some(PauseReason::FailedStep) | None) => Err(part_way(end)),
+    }
+}
+
+async fn show_roles(
+    engine: &Engine,
+    session: &Session,
+    journal: &switchover::journal::Journal,
+) -> Result<(), Stop> {
+    let snapshot = engine.observe(&session.pair.pair.environments, journal.state()).await;
+    let roles = render::status::roles(&session.pair.pair, &snapshot, Output::Table);
+    render::out(&format!("\n{roles}\n"))
+}
+
+fn words(end: &RunEnd) -> String {
+    end.failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>().join("; ")
+}
+
+fn undone(end: &RunEnd, undid: bool) -> Stop {
+    let exit = of_outcome(RunOutcome::Undone, undid);
+    let what = if undid { "what it had done was undone" } else { "nothing was changed" };
+    let why = words(end);
+    if why.is_empty() {
+        return Stop::new(exit, format!("run {} was taken back: {what}", end.run));
+    }
+    Stop::new(exit, format!("run {} failed and {what}: {why}", end.run))
+}
+
+fn part_way(end: &RunEnd) -> Stop {
+    let unknown = end.failures.iter().any(|failure| failure.kind == FailureKind::Unknown);
+    let exit = if unknown { Exit::Unknown } else { Exit::PartWay };
+    Stop::new(exit, format!("run {} stopped part-way: {}", end.run, words(end)))
+        .hint("mend what failed and go on with `swap-roles --resume`, or go back with `swap-roles --abort`")
+}

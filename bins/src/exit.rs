@@ -1,0 +1,126 @@
+//! Exit codes, and the errors that lead to them.
+
+use std::process::ExitCode;
+
+use switchover::execute::RunError;
+use switchover::journal::{JournalError, Outcome};
+use switchover::plan::PlanError;
+
+/// How a program ends. The numbers are documented in `docs/exit-codes.md` and are promised to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed; nothing was changed.
+    Failed = 1,
+    /// Changes are pending (only with `--detailed-exitcode`).
+    Pending = 2,
+    /// Failed; what was done was undone.
+    Undone = 3,
+    /// Stopped part-way: `--resume` or `--abort`.
+    PartWay = 4,
+    /// Somebody said no.
+    Declined = 5,
+    /// Refused by a safety gate.
+    Refused = 6,
+    /// Another run holds the pair.
+    Busy = 7,
+    /// What became of a change is not known.
+    Unknown = 8,
+    /// The command line is wrong.
+    Usage = 64,
+    /// The configuration is wrong.
+    Config = 78,
+    /// Interrupted at a safe point.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command stops before its end: what a person reads, what to do next, and the exit code.
+#[derive(Debug)]
+pub struct Stop {
+    /// The code.
+    pub exit: Exit,
+    /// What is wrong and where; empty if it was said already.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Stop {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    /// Everything was said already.
+    pub(crate) fn said(exit: Exit) -> Self {
+        Self::new(exit, String::new())
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<JournalError> for Stop {
+    fn from(error: JournalError) -> Self {
+        let message = error.to_string();
+        match error {
+            JournalError::Taken { .. } => {
+                Self::new(Exit::Busy, message).hint("wait for the other run; `switchover status` shows it")
+            }
+            JournalError::Broken { .. } => Self::new(Exit::Failed, message).hint(
+                "the journal was changed by something else; bring it back from a backup, or move the file away and \
+                 compare `switchover status` with what you know before you go on",
+            ),
+            JournalError::Store(_) | JournalError::Illegal(_) => Self::new(Exit::Failed, message),
+        }
+    }
+}
+
+impl From<RunError> for Stop {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Journal(error) => error.into(),
+            RunError::Busy { .. } => {
+                Self::new(Exit::Busy, error.to_string()).hint("wait for it; `switchover status` shows how far it is")
+            }
+            RunError::NothingOpen => Self::new(Exit::Done, "no run is open: there is nothing to do"),
+            RunError::PastPivot { .. } => Self::new(Exit::Refused, error.to_string())
+                .hint("`swap-roles --resume` goes on; `swap-roles --abort` closes the run and plans the way back"),
+            RunError::Id(error) => Self::new(Exit::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<PlanError> for Stop {
+    fn from(error: PlanError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlanError::Unknown(_) => Self::new(Exit::Usage, message),
+            PlanError::RunOpen(_) => {
+                Self::new(Exit::PartWay, message).hint("go on with `swap-roles --resume`, or take it back with `--abort`")
+            }
+            PlanError::Unfit(_) | PlanError::NothingToRevert(_) => Self::new(Exit::Refused, message),
+            PlanError::RolesDiffer(_) => Self::new(Exit::Refused, message)
+                .hint("for example `--environment staging`, or `--to` with a side's name"),
+            PlanError::Unsafe(_) => Self::new(Exit::Failed, message).hint("this is a fault of the program; please report it"),
+        }
+    }
+}
+
+/// The exit code of a finished run.
+pub(crate) fn of_outcome(outcome: Outcome, undid_something: bool) -> Exit {
+    match outcome {
+        Outcome::Completed | Outcome::CompletedWithExceptions => Exit::Done,
+        Outcome::Undone if undid_something => Exit::Undone,
+        Outcome::Undone => Exit::Failed,
+        Outcome::Abandoned => Exit::PartWay,
+    }
+}

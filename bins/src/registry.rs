@@ -1,0 +1,185 @@
+//! Every provider that this program knows: one line each, by port.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use secrecy::SecretString;
+use switchover::config::{Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef};
+use switchover::model::{ServiceName, SideName, Zone};
+use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StateStore};
+use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
+use switchover_fixed::{FixedAddresses, FixedOptions};
+use switchover_http::{HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
+use switchover_runtime::{OsEntropy, TokioClock};
+use switchover_sqlite::{SqliteOptions, SqliteStore};
+
+use crate::exit::{Exit, Stop};
+use crate::secret;
+
+/// The journal's file where the configuration names none, beside the configuration.
+const JOURNAL: &str = "switchover.db";
+
+/// A provider that could not be set up: where in the file, and why.
+pub(crate) type Fault = (ConfigPath, String);
+
+/// The kinds of provider that the file may name.
+pub(crate) fn catalog() -> Result<Catalog, Stop> {
+    let mut kinds = vec![
+        Kind::of::<FixedOptions>(PortKind::Addresses, "fixed"),
+        Kind::of::<HttpCheckOptions>(PortKind::Check, "http"),
+        Kind::of::<TcpCheckOptions>(PortKind::Check, "tcp"),
+        Kind::of::<DnsCheckOptions>(PortKind::Check, "dns"),
+        Kind::of::<SqliteOptions>(PortKind::State, "sqlite"),
+    ];
+    #[cfg(feature = "cloudflare")]
+    kinds.push(Kind::of::<switchover_cloudflare::CloudflareOptions>(PortKind::Names, "cloudflare"));
+    #[cfg(feature = "rfc2136")]
+    kinds.push(Kind::of::<switchover_rfc2136::Rfc2136Options>(PortKind::Names, "rfc2136"));
+    #[cfg(feature = "ec2")]
+    kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
+    Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
+}
+
+/// Everything that a provider may need beside its options.
+struct Setting<'a> {
+    folder: &'a Path,
+    meter: Meter,
+    clock: Arc<dyn Clock>,
+}
+
+/// Sets every provider of a pair up. Nothing is sent. All faults are returned at once.
+pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -> Result<Ports, Vec<Fault>> {
+    let setting = Setting { folder, meter: Meter::default(), clock: Arc::new(TokioClock::new()) };
+    let mut faults = Vec::new();
+    let names = gathered(&mut faults, pair.names.iter().map(|(name, spec)| {
+        let zones = pair.pair.services.get(name).map(|service| service.zones.as_slice()).unwrap_or_default();
+        (name.clone(), spec, setting.name_service(name, spec, zones))
+    }));
+    let books = pair.addresses.iter().map(|(side, spec)| setting.address_book(side, spec));
+    let books = join_all(books).await;
+    let books = pair.addresses.iter().zip(books).map(|((side, spec), book)| (side.clone(), spec, book));
+    let addresses = gathered(&mut faults, books);
+    let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
+    let checks = gathered(&mut faults, checks);
+    let store = match state_store(config.state.as_ref(), folder) {
+        Ok(store) => Some(store),
+        Err(why) => {
+            let path = config.state.as_ref().map_or_else(ConfigPath::root, |spec| spec.path.clone());
+            faults.push((path, why));
+            None
+        }
+    };
+    match store {
+        Some(store) if faults.is_empty() => Ok(Ports {
+            names,
+            addresses,
+            checks,
+            resolver: Arc::new(Dns::new(DnsOptions::default())),
+            store,
+            clock: setting.clock,
+            entropy: Arc::new(OsEntropy),
+            meter: setting.meter,
+        }),
+        Some(_) | None => Err(faults),
+    }
+}
+
+fn gathered<'a, K: Ord, T>(
+    faults: &mut Vec<Fault>,
+    made: impl Iterator<Item = (K, &'a ProviderSpec, Result<T, String>)>,
+) -> BTreeMap<K, T> {
+    let mut good = BTreeMap::new();
+    for (key, spec, outcome) in made {
+        match outcome {
+            Ok(provider) => {
+                good.insert(key, provider);
+            }
+            Err(why) => faults.push((spec.path.clone(), why)),
+        }
+    }
+    good
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+impl Setting<'_> {
+    fn secret(&self, reference: &SecretRef) -> Result<SecretString, String> {
+        secret::resolve(reference, self.folder).map_err(text)
+    }
+
+    fn name_service(
+        &self,
+        name: &ServiceName,
+        spec: &ProviderSpec,
+        zones: &[Zone],
+    ) -> Result<Arc<dyn NameService>, String> {
+        match spec.kind.as_str() {
+            #[cfg(feature = "cloudflare")]
+            "cloudflare" => {
+                use switchover_cloudflare::{Cloudflare, CloudflareOptions, TOKEN_VARIABLE};
+                let options: CloudflareOptions = spec.options().map_err(text)?;
+                let default = SecretRef::Env(TOKEN_VARIABLE.to_owned());
+                let token = self.secret(options.token.as_ref().unwrap_or(&default))?;
+                let meter = self.meter.clone();
+                let service = Cloudflare::new(&options, token, zones, meter, Arc::clone(&self.clock));
+                Ok(Arc::new(service.map_err(text)?))
+            }
+            #[cfg(feature = "rfc2136")]
+            "rfc2136" => {
+                use switchover_rfc2136::{Rfc2136, Rfc2136Options};
+                let options: Rfc2136Options = spec.options().map_err(text)?;
+                let key = self.secret(&options.key)?;
+                Ok(Arc::new(Rfc2136::new(options, key, self.meter.clone()).map_err(text)?))
+            }
+            other => Err(format!("{name}: this program was built without the provider `{other}`")),
+        }
+    }
+
+    async fn address_book(&self, side: &SideName, spec: &ProviderSpec) -> Result<Arc<dyn AddressBook>, String> {
+        match spec.kind.as_str() {
+            "fixed" => {
+                let options: FixedOptions = spec.options().map_err(text)?;
+                Ok(Arc::new(FixedAddresses::new(options).map_err(text)?))
+            }
+            #[cfg(feature = "ec2")]
+            "ec2" => {
+                let options: switchover_ec2::Ec2Options = spec.options().map_err(text)?;
+                let book = switchover_ec2::Ec2Addresses::connect(side, options, self.meter.clone()).await;
+                Ok(Arc::new(book.map_err(text)?))
+            }
+            other => Err(format!("{side}: this program was built without the provider `{other}`")),
+        }
+    }
+}
+
+fn check(spec: &ProviderSpec) -> Result<Arc<dyn Check>, String> {
+    match spec.kind.as_str() {
+        "http" => {
+            let options: HttpCheckOptions = spec.options().map_err(text)?;
+            Ok(Arc::new(HttpCheck::new(options).map_err(text)?))
+        }
+        "tcp" => {
+            let options: TcpCheckOptions = spec.options().map_err(text)?;
+            Ok(Arc::new(TcpCheck::new(options)))
+        }
+        "dns" => {
+            let options: DnsCheckOptions = spec.options().map_err(text)?;
+            Ok(Arc::new(DnsCheck::new(options)))
+        }
+        other => Err(format!("this program was built without the check `{other}`")),
+    }
+}
+
+fn state_store(spec: Option<&ProviderSpec>, folder: &Path) -> Result<Arc<dyn StateStore>, String> {
+    let options = match spec {
+        None => SqliteOptions { path: JOURNAL.into() },
+        Some(spec) if spec.kind.as_str() == "sqlite" => spec.options().map_err(text)?,
+        Some(spec) => return Err(format!("this program was built without the store `{}`", spec.kind)),
+    };
+    let options = SqliteOptions { path: folder.join(options.path) };
+    Ok(Arc::new(SqliteStore::open(&options).map_err(text)?))
+}

@@ -1,0 +1,38 @@
+//! Findings at their place in the file.
+
+use annotate_snippets::Level;
+use switchover::config::{Config, ConfigPath, EndpointField, SideField};
+use switchover::model::PairName;
+use switchover::observe::{Finding, Place, Severity};
+
+use super::{problems, say};
+
+/// Where in the file a finding belongs.
+fn path(pair: &PairName, place: &Place) -> ConfigPath {
+    match place {
+        Place::Pair => ConfigPath::pair(pair),
+        Place::Side { side } => ConfigPath::side(pair, side, SideField::Addresses),
+        Place::Zone { zone } => ConfigPath::service(&zone.service),
+        Place::Environment { environment } => ConfigPath::environment(pair, environment),
+        Place::Endpoint { environment, index, field } => {
+            let field = match field {
+                switchover::observe::EndpointField::Production => EndpointField::Production,
+                switchover::observe::EndpointField::Standby => EndpointField::Standby,
+                switchover::observe::EndpointField::Address => EndpointField::Address,
+            };
+            ConfigPath::endpoint(pair, environment, *index, field)
+        }
+    }
+}
+
+/// Shows findings, and says how many stop a plan.
+pub(crate) fn show<'a>(config: &Config, pair: &PairName, findings: impl IntoIterator<Item = &'a Finding>) {
+    for finding in findings {
+        let level = match finding.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let help = finding.suggestion.as_deref().unwrap_or_default();
+        say(problems::at(config, &path(pair, &finding.place), level, &finding.message, help));
+    }
+}

@@ -1,0 +1,72 @@
+//! One pair, its providers and its engine, from the command line.
+
+use std::sync::Arc;
+
+use switchover::config::{Config, PairConfig};
+use switchover::execute::{Engine, StopSignal, Watcher};
+use switchover::journal::Holder;
+use switchover::model::{Environment, EnvironmentName, PairName};
+use switchover::plan::PlanError;
+
+use crate::args::Common;
+use crate::exit::{Exit, Stop};
+use crate::load::{Loaded, load};
+use crate::registry;
+use crate::render::problems;
+
+/// Everything that a command works with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) pair: PairConfig,
+    pub(crate) engine: Engine,
+}
+
+impl Session {
+    /// Loads the file, chooses the pair and sets its providers up. Nothing is sent.
+    pub(crate) async fn open(
+        common: &Common,
+        pair: Option<&PairName>,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<Self, Stop> {
+        let Loaded { config, folder } = load(&common.config)?;
+        let pair = config.pair(pair).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?.clone();
+        let ports = match registry::connect(&config, &folder, &pair).await {
+            Ok(ports) => ports,
+            Err(faults) => {
+                for (path, why) in &faults {
+                    problems::show_fault(&config, path, why);
+                }
+                return Err(Stop::said(Exit::Config));
+            }
+        };
+        let engine = Engine {
+            pair: Arc::new(pair.pair.clone()),
+            ports,
+            holder: holder(),
+            watcher,
+            stop: StopSignal::default(),
+        };
+        Ok(Self { config, pair, engine })
+    }
+
+    /// The named environments, or all, in the order of the file.
+    pub(crate) fn environments(&self, names: &[EnvironmentName]) -> Result<Vec<Environment>, Stop> {
+        for name in names {
+            self.pair.pair.environment(name).map_err(|error| Stop::from(PlanError::from(error)))?;
+        }
+        let wanted = |environment: &&Environment| names.is_empty() || names.contains(&environment.name);
+        Ok(self.pair.pair.environments.iter().filter(wanted).cloned().collect())
+    }
+}
+
+fn holder() -> Holder {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Holder {
+        actor: user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+        host,
+        process: std::process::id(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
