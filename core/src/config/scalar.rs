@@ -68,6 +68,7 @@ impl JsonSchema for Period {
 /// Where a secret is to be found. The file never holds the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
+#[schemars(extend("x-switchover-secret" = true))]
 pub enum SecretRef {
     /// The name of an environment variable.
     Env(String),

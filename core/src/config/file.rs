@@ -1,0 +1,129 @@
+//! A configuration that was found good: its pairs, and a provider spec for each outside system.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::document::Node;
+use super::near::nearest;
+use super::{ConfigPath, KindName, Source, Warning, lint};
+use crate::model::{CheckName, Pair, PairName, ServiceName, SideName};
+
+/// A configuration that was found good.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The pairs, by name; at least one.
+    pub pairs: BTreeMap<PairName, PairConfig>,
+    /// Where the journal is kept, if the file says so.
+    pub state: Option<ProviderSpec>,
+    /// The file, with secrets covered.
+    pub source: Source,
+    pub(super) root: Node,
+}
+
+/// A pair, and the provider of each outside system that it uses.
+#[derive(Debug, Clone)]
+pub struct PairConfig {
+    /// The pair.
+    pub pair: Pair,
+    /// The provider of each of [`Pair::services`].
+    pub names: BTreeMap<ServiceName, ProviderSpec>,
+    /// The provider of each side's addresses.
+    pub addresses: BTreeMap<SideName, ProviderSpec>,
+    /// The provider of each check that an endpoint names.
+    pub checks: BTreeMap<CheckName, ProviderSpec>,
+}
+
+/// Which kind of provider an outside system wants, and the options of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderSpec {
+    /// A kind of the catalog.
+    pub kind: KindName,
+    /// The provider's own keys only, found good by its kind's schema.
+    pub options: Map<String, Value>,
+    /// Where its table stands.
+    pub path: ConfigPath,
+}
+
+/// Options that a provider does not take although its schema allows them.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: the options of `{kind}` are not usable: {why}")]
+pub struct SpecError {
+    /// Where the table stands.
+    pub path: ConfigPath,
+    /// The kind.
+    pub kind: KindName,
+    /// What serde says. It may quote the value that it refused.
+    pub why: String,
+}
+
+impl ProviderSpec {
+    /// The options as the provider's own type.
+    pub fn options<Options: DeserializeOwned>(&self) -> Result<Options, SpecError> {
+        serde_json::from_value(Value::Object(self.options.clone())).map_err(|error| SpecError {
+            path: self.path.clone(),
+            kind: self.kind.clone(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// Why no pair could be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceError {
+    /// The file has no pair of that name.
+    #[error("there is no pair `{wanted}`{}; the file has {}", meant(.near.as_ref()), listed(.known))]
+    Unknown {
+        /// The name that was asked for.
+        wanted: PairName,
+        /// The name that was probably meant.
+        near: Option<PairName>,
+        /// The names there are.
+        known: Vec<PairName>,
+    },
+    /// No name was given, and the file has several pairs.
+    #[error("say which pair: the file has {}", listed(.known))]
+    Several {
+        /// The names there are.
+        known: Vec<PairName>,
+    },
+}
+
+fn meant(near: Option<&PairName>) -> String {
+    near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+fn listed(names: &[PairName]) -> String {
+    super::problem::all(names.iter().map(PairName::as_str))
+}
+
+impl Config {
+    /// The pair of that name; without a name, the only one.
+    pub fn pair(&self, name: Option<&PairName>) -> Result<&PairConfig, ChoiceError> {
+        let known = || self.pairs.keys().cloned().collect::<Vec<_>>();
+        match name {
+            Some(wanted) => self.pairs.get(wanted).ok_or_else(|| {
+                let near = nearest(wanted.as_str(), self.pairs.keys().map(PairName::as_str));
+                let near = self.pairs.keys().find(|name| Some(name.as_str()) == near).cloned();
+                ChoiceError::Unknown { wanted: wanted.clone(), near, known: known() }
+            }),
+            None => match self.pairs.values().next() {
+                Some(only) if self.pairs.len() == 1 => Ok(only),
+                Some(_) | None => Err(ChoiceError::Several { known: known() }),
+            },
+        }
+    }
+
+    /// The bytes of [`Config::source`] at which a value stands; where the file leaves it out, those of the closest table
+    /// around it. `None` if the file has nothing of it.
+    pub fn locate(&self, path: &ConfigPath) -> Option<Range<usize>> {
+        self.root.locate(path)
+    }
+
+    /// Names that are allowed and look like slips, in every pair.
+    pub fn lint(&self) -> Vec<Warning> {
+        self.pairs.values().flat_map(|pair| lint(&pair.pair)).collect()
+    }
+}

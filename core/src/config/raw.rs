@@ -1,0 +1,173 @@
+//! The file as it is written. Its types make the JSON Schema that every file is held against, and read its pieces.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::{Period, PortKind};
+
+/// The key that names a provider's kind.
+pub(super) const PROVIDER: &str = "provider";
+
+/// The configuration of Switchover: pairs of infrastructures that swap roles.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "switchover.toml")]
+#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+pub(super) struct File {
+    /// Where the journal of every pair is kept.
+    state: Option<StateTable>,
+    /// The name services that hold the zones, each under a name of your own.
+    #[schemars(default)]
+    dns: BTreeMap<String, NamesTable>,
+    /// Checks, each under a name of your own; endpoints refer to them.
+    #[schemars(default)]
+    checks: BTreeMap<String, CheckTable>,
+    /// The pairs: one service each, on two infrastructures.
+    pair: BTreeMap<String, Pair>,
+}
+
+/// One service on two infrastructures.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+struct Pair {
+    /// How carefully names are moved.
+    #[schemars(default)]
+    dns: Dns,
+    /// How often the probe fetches.
+    #[schemars(default)]
+    probe: Probe,
+    /// The two infrastructures, by names of their own: never those of a role.
+    sides: BTreeMap<String, Side>,
+    /// The environments (live, staging, …) in the order in which they are swapped and shown.
+    environments: BTreeMap<String, Environment>,
+}
+
+/// A scope inside a pair, such as live or staging.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+struct Environment {
+    /// The names that follow the roles.
+    endpoints: Vec<Endpoint>,
+}
+
+/// How carefully names are moved.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Dns {
+    /// The TTL that `swap-roles --prepare` sets ahead of a swap: whole seconds, 60s if left out.
+    pub(super) swap_ttl: Option<Period>,
+    /// How long the old side is kept after the old TTL has passed; 60s if left out.
+    pub(super) margin: Option<Period>,
+    /// How long every authoritative server may take to serve a change; 5m if left out.
+    pub(super) propagation_deadline: Option<Period>,
+    /// Public resolvers that are read back too, as `IP` or `IP:port` (port 53 if left out).
+    pub(super) resolvers: Vec<String>,
+}
+
+/// How often the probe fetches.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Probe {
+    /// The time between two fetches of one name; 200ms if left out.
+    pub(super) every: Option<Period>,
+}
+
+/// One of the two infrastructures.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+struct Side {
+    /// What people call the project behind it; shown in the role table.
+    project: Option<String>,
+    /// Where its named addresses are looked up.
+    addresses: AddressesTable,
+}
+
+/// A production name and a standby name that lead to one named address on whichever side holds the role.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Endpoint {
+    /// The name that users use.
+    pub(super) production: String,
+    /// The name of the side that waits.
+    pub(super) standby: String,
+    /// The name of the address both lead to, the same on both sides.
+    pub(super) address: String,
+    /// The checks it must pass on a side before and after the side takes production.
+    #[serde(default)]
+    pub(super) checks: Vec<String>,
+    /// Whether both names are fetched throughout a run, with the first of the checks.
+    #[serde(default)]
+    pub(super) probe: bool,
+}
+
+/// What core reads of a name service's table, beside the provider's own options.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; the table is read key by key")]
+pub(super) struct Service {
+    /// The zones it holds: names, or tables of a name and the service's own id.
+    zones: Vec<Zone>,
+    /// The authoritative servers to read back, as `IP` or `IP:port` (port 53 if left out); found by the zones' NS records
+    /// if left out.
+    #[schemars(default)]
+    authorities: Vec<String>,
+}
+
+/// A zone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Zone {
+    /// Its name.
+    Name(String),
+    /// Its name and the service's own id.
+    Identified(IdentifiedZone),
+}
+
+/// A zone with its id.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentifiedZone {
+    /// Its name.
+    pub(super) name: String,
+    /// The service's own id of it; saves a look-up.
+    pub(super) id: Option<String>,
+}
+
+/// The name of the definition that lists every kind of a port.
+pub(super) fn definition(port: PortKind) -> &'static str {
+    match port {
+        PortKind::Names => "NameService",
+        PortKind::Addresses => "AddressBook",
+        PortKind::Check => "Check",
+        PortKind::State => "StateStore",
+    }
+}
+
+macro_rules! provider_table {
+    ($name:ident, $port:expr) => {
+        /// A provider's table, whose schema comes from the catalog.
+        struct $name;
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                definition($port).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "$ref": format!("#/$defs/{}", definition($port)) })
+            }
+        }
+    };
+}
+
+provider_table!(NamesTable, PortKind::Names);
+provider_table!(AddressesTable, PortKind::Addresses);
+provider_table!(CheckTable, PortKind::Check);
+provider_table!(StateTable, PortKind::State);

@@ -1,0 +1,428 @@
+//! Holds a parsed file against its JSON Schema and reports every difference with its place.
+//!
+//! It knows the part of JSON Schema that schemars makes of Rust types: types, properties, lists, tuples, choices, numeric
+//! and length limits, and a few formats. A keyword it does not know allows everything; serde has the last word.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::document::{Data, Node};
+use super::near::nearest;
+use super::problem::{either, quoted};
+use super::source::looks_secret;
+use super::{ConfigPath, PathSegment, Period, Problem};
+
+/// What the walk found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    /// The places of secrets that stand in the file in clear.
+    pub(super) secrets: Vec<Range<usize>>,
+}
+
+/// Holds a file against a schema.
+pub(super) fn validate(root: &Node, schema: &Value) -> Findings {
+    let mut walk = Walk { schema, found: Findings::default() };
+    walk.value(root, schema, &ConfigPath::root());
+    walk.found
+}
+
+const NO_SECRETS: &str = "a secret must not stand in the file";
+
+struct Walk<'a> {
+    schema: &'a Value,
+    found: Findings,
+}
+
+/// One node at one place, held against one schema.
+#[derive(Clone, Copy)]
+struct Here<'a, 'p> {
+    node: &'a Node,
+    schema: &'a Value,
+    path: &'p ConfigPath,
+}
+
+impl Here<'_, '_> {
+    fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::new(message, self.path, self.node.span.clone())
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, node: &'a Node, schema: &'a Value, path: &ConfigPath) {
+        let schema = self.followed(schema);
+        let here = Here { node, schema, path };
+        if schema.get("x-switchover-secret").is_some() && !matches!(node.data, Data::Table(_)) {
+            return self.secret_in_clear(here);
+        }
+        if let Some(branches) = choices(schema) {
+            return self.choice(here, branches);
+        }
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.value(node, part, path);
+        }
+        if self.has_right_type(here) {
+            self.constants(here);
+            self.limits(here);
+            self.format(here);
+            self.table(here);
+            self.list(here);
+        }
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.found.problems.push(problem);
+    }
+
+    /// The schema behind a reference. A few hops are enough; a circle ends in a schema that allows everything.
+    fn followed(&self, mut schema: &'a Value) -> &'a Value {
+        for _ in 0..8 {
+            let Some(reference) = schema.get("$ref").and_then(Value::as_str) else { return schema };
+            let target = reference.strip_prefix('#').and_then(|pointer| self.schema.pointer(pointer));
+            schema = target.unwrap_or(&Value::Bool(true));
+        }
+        &Value::Bool(true)
+    }
+
+    fn secret_in_clear(&mut self, here: Here<'_, '_>) {
+        self.found.secrets.push(here.node.span.clone());
+        let key = match here.path.segments().last() {
+            Some(PathSegment::Key(key)) => Some(key.as_str()),
+            Some(PathSegment::Index(_)) | None => None,
+        };
+        self.report(here.problem(NO_SECRETS).help(reference_help(key)));
+    }
+
+    fn has_right_type(&mut self, here: Here<'_, '_>) -> bool {
+        let types: Vec<&str> = match here.schema.get("type") {
+            Some(Value::String(only)) => vec![only],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => return true,
+        };
+        if types.iter().any(|name| is_of(here.node, name)) {
+            return true;
+        }
+        let problem = match (&here.node.data, here.schema.get("format").and_then(Value::as_str)) {
+            (Data::Integer(Some(number)), Some("period")) if *number >= 0 => here
+                .problem(format!("expected a length of time, found {}", described(here.node)))
+                .meant(Some(format!("\"{number}s\""))),
+            (_, Some("period")) => here
+                .problem(format!("expected a length of time, found {}", described(here.node)))
+                .help("write for example `\"90s\"`, `\"5m\"` or `\"1h 30m\"`"),
+            (Data::Integer(None), _) => here.problem("this number does not fit 64 bits"),
+            _ => {
+                let expected: Vec<&str> = types.iter().map(|name| in_words(name)).collect();
+                here.problem(format!("expected {}, found {}", expected.join(" or "), described(here.node)))
+            }
+        };
+        self.report(problem);
+        false
+    }
+
+    fn constants(&mut self, here: Here<'_, '_>) {
+        let allowed: Vec<&Value> = match (here.schema.get("const"), here.schema.get("enum")) {
+            (Some(only), _) => vec![only],
+            (None, Some(Value::Array(several))) => several.iter().collect(),
+            _ => return,
+        };
+        if !allowed.contains(&&here.node.to_json()) {
+            let words: Vec<&str> = allowed.iter().filter_map(|value| value.as_str()).collect();
+            self.wrong_word(here, "value", &words);
+        }
+    }
+
+    fn wrong_word(&mut self, here: Here<'_, '_>, what: &str, words: &[&str]) {
+        let known = format!("it must be {}", either(words.iter().copied()));
+        let Some(text) = here.node.text() else {
+            let found = described(here.node);
+            return self.report(here.problem(format!("expected a string, found {found}")).help(known));
+        };
+        let problem = here.problem(format!("unknown {what} {}", quoted(text)));
+        self.report(match nearest(text, words.iter().copied()) {
+            Some(near) => problem.meant(Some(near)),
+            None => problem.help(known),
+        });
+    }
+
+    fn limits(&mut self, here: Here<'_, '_>) {
+        let limit = |key: &str| here.schema.get(key).and_then(Value::as_f64);
+        let size = match &here.node.data {
+            #[expect(clippy::cast_precision_loss, reason = "a limit near 2^53 is none that a file can mean")]
+            Data::Integer(Some(number)) => Some(*number as f64),
+            Data::Float(number) => Some(*number),
+            _ => None,
+        };
+        let out = size.is_some_and(|size| {
+            !size.is_finite()
+                || limit("minimum").is_some_and(|least| size < least)
+                || limit("maximum").is_some_and(|most| size > most)
+                || limit("exclusiveMinimum").is_some_and(|least| size <= least)
+                || limit("exclusiveMaximum").is_some_and(|most| size >= most)
+        });
+        if out {
+            self.report(here.problem("this number is out of range").help(range_help(here.schema)));
+        }
+        let length = match &here.node.data {
+            Data::String(text) => Some((text.chars().count(), "minLength", "maxLength", "characters")),
+            Data::List(items) => Some((items.len(), "minItems", "maxItems", "items")),
+            _ => None,
+        };
+        if let Some((length, least, most, unit)) = length {
+            let bound = |key: &str| here.schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
+            if let Some(least) = bound(least).filter(|least| length < *least) {
+                self.report(here.problem(format!("expected at least {least} {unit}, found {length}")));
+            }
+            if let Some(most) = bound(most).filter(|most| length > *most) {
+                self.report(here.problem(format!("expected at most {most} {unit}, found {length}")));
+            }
+        }
+    }
+
+    fn format(&mut self, here: Here<'_, '_>) {
+        let (Some(text), Some(format)) = (here.node.text(), here.schema.get("format")) else { return };
+        let what = match format.as_str() {
+            Some("period") if text.parse::<Period>().is_err() => {
+                let problem = here.problem(format!("{} is no length of time", quoted(text)));
+                return self.report(problem.help("write for example `90s`, `5m` or `1h 30m`"));
+            }
+            Some("ipv4") if text.parse::<std::net::Ipv4Addr>().is_err() => "IPv4 address",
+            Some("ipv6") if text.parse::<std::net::Ipv6Addr>().is_err() => "IPv6 address",
+            Some("ip") if text.parse::<std::net::IpAddr>().is_err() => "IP address",
+            _ => return,
+        };
+        self.report(here.problem(format!("{} is no {what}", quoted(text))));
+    }
+
+    fn table(&mut self, here: Here<'a, '_>) {
+        let Data::Table(entries) = &here.node.data else { return };
+        let properties = here.schema.get("properties").and_then(Value::as_object);
+        let others = here.schema.get("additionalProperties");
+        let mut meant = BTreeSet::new();
+        for entry in entries {
+            let path = here.path.key(&entry.key);
+            match (properties.and_then(|known| known.get(&entry.key)), others) {
+                (Some(schema), _) => self.value(&entry.node, schema, &path),
+                (None, Some(Value::Bool(false))) => {
+                    let absent = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+                    let near = nearest(&entry.key, absent.filter(|key| here.node.get(key).is_none()));
+                    meant.extend(near);
+                    let problem = unknown_key(&entry.key, near, properties, &entry.node);
+                    self.report(Problem { path, span: entry.key_span.clone(), ..problem });
+                }
+                (None, Some(schema)) => self.value(&entry.node, schema, &path),
+                (None, None) => {}
+            }
+        }
+        for key in required(here.schema).filter(|key| here.node.get(key).is_none() && !meant.contains(key)) {
+            let known = properties.and_then(|known| known.get(key));
+            self.report(missing_key(here, key, known));
+        }
+    }
+
+    fn list(&mut self, here: Here<'a, '_>) {
+        let first = here.schema.get("prefixItems").and_then(Value::as_array);
+        for (index, item) in here.node.items().iter().enumerate() {
+            let own = first.and_then(|schemas| schemas.get(index));
+            if let Some(schema) = own.or_else(|| here.schema.get("items")) {
+                self.value(item, schema, &here.path.index(index));
+            }
+        }
+    }
+
+    fn choice(&mut self, here: Here<'a, '_>, branches: &'a [Value]) {
+        let branches: Vec<&Value> = branches.iter().map(|branch| self.followed(branch)).collect();
+        if let Some(words) = words(&branches) {
+            if !here.node.text().is_some_and(|text| words.contains(&text)) {
+                self.wrong_word(here, "value", &words);
+            }
+            return;
+        }
+        if let Some(tag) = tag(here.schema, &branches) {
+            return self.tagged(here, tag, &branches);
+        }
+        let fitting: Vec<&Value> =
+            branches.iter().copied().filter(|branch| may_fit(here.node, branch)).collect();
+        if fitting.is_empty() {
+            let expected: BTreeSet<&str> =
+                branches.iter().filter_map(|branch| branch.get("type")?.as_str()).map(in_words).collect();
+            let expected: Vec<&str> = expected.into_iter().collect();
+            let found = described(here.node);
+            return self.report(here.problem(format!("expected {}, found {found}", expected.join(" or "))));
+        }
+        if here.node.entries().is_empty() && fitting.len() > 1 && matches!(here.node.data, Data::Table(_)) {
+            let keys: BTreeSet<&str> = fitting.iter().copied().flat_map(required).collect();
+            return self.report(here.problem(format!("one of the keys {} is missing", either(keys))));
+        }
+        self.closest(here, &fitting);
+    }
+
+    /// Takes the branch with the fewest problems, and its problems.
+    fn closest(&mut self, here: Here<'a, '_>, branches: &[&'a Value]) {
+        let tried = branches.iter().map(|branch| {
+            let mut walk = Walk { schema: self.schema, found: Findings::default() };
+            walk.value(here.node, branch, here.path);
+            walk.found
+        });
+        if let Some(best) = tried.min_by_key(|found| found.problems.len()) {
+            self.found.problems.extend(best.problems);
+            self.found.secrets.extend(best.secrets);
+        }
+    }
+
+    /// A table whose kind one key tells, such as `provider`.
+    fn tagged(&mut self, here: Here<'a, '_>, tag: &str, branches: &[&'a Value]) {
+        let names: Vec<&str> = branches.iter().filter_map(|branch| constant(branch, tag)).collect();
+        if !matches!(here.node.data, Data::Table(_)) {
+            let found = described(here.node);
+            let problem = here.problem(format!("expected a table, found {found}"));
+            return self.report(problem.help(format!("write `{{ {tag} = \"…\" }}`")));
+        }
+        let Some(node) = here.node.get(tag) else {
+            let slip = here.node.entries().iter().find(|entry| nearest(tag, [entry.key.as_str()]).is_some());
+            return self.report(match slip {
+                Some(entry) => Problem {
+                    span: entry.key_span.clone(),
+                    ..here.problem(format!("unknown key {}", quoted(&entry.key))).meant(Some(tag))
+                },
+                None => missing(here, tag).help(format!("it must be {}", either(names))),
+            });
+        };
+        let chosen =
+            branches.iter().find(|branch| node.text().is_some() && constant(branch, tag) == node.text());
+        match chosen {
+            Some(branch) => self.value(here.node, branch, here.path),
+            None => self.wrong_word(Here { node, path: &here.path.key(tag), ..here }, tag, &names),
+        }
+    }
+}
+
+fn choices(schema: &Value) -> Option<&[Value]> {
+    let list = schema.get("oneOf").or_else(|| schema.get("anyOf"))?;
+    list.as_array().map(Vec::as_slice)
+}
+
+fn required(schema: &Value) -> impl Iterator<Item = &str> {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The one string that a branch allows under a key.
+fn constant<'a>(branch: &'a Value, key: &str) -> Option<&'a str> {
+    branch.get("properties")?.get(key)?.get("const")?.as_str()
+}
+
+/// The key that tells the branches apart, if there is one.
+fn tag<'a>(schema: &'a Value, branches: &[&'a Value]) -> Option<&'a str> {
+    let Some(first) = branches.first() else {
+        // A port for which the catalog has no kind at all still wants its `provider`.
+        return schema.get("type").is_some_and(|name| name == "object").then_some(super::raw::PROVIDER);
+    };
+    required(first).find(|key| branches.iter().all(|branch| constant(branch, key).is_some()))
+}
+
+/// The words that an enum without data allows, if the choice is one.
+fn words<'a>(branches: &[&'a Value]) -> Option<Vec<&'a str>> {
+    let mut words = Vec::new();
+    for branch in branches {
+        match (branch.get("const"), branch.get("enum")) {
+            (Some(Value::String(word)), _) => words.push(word.as_str()),
+            (None, Some(Value::Array(several))) => words.extend(several.iter().filter_map(Value::as_str)),
+            _ => return None,
+        }
+    }
+    (!words.is_empty()).then_some(words)
+}
+
+fn may_fit(node: &Node, branch: &Value) -> bool {
+    match branch.get("type") {
+        Some(Value::String(name)) => is_of(node, name),
+        _ => true,
+    }
+}
+
+fn is_of(node: &Node, name: &str) -> bool {
+    match &node.data {
+        Data::String(_) => name == "string",
+        Data::Integer(number) => number.is_some() && matches!(name, "integer" | "number"),
+        Data::Float(_) => name == "number",
+        Data::Boolean(_) => name == "boolean",
+        Data::Datetime(_) => false,
+        Data::List(_) => name == "array",
+        Data::Table(_) => name == "object",
+    }
+}
+
+fn in_words(name: &str) -> &str {
+    match name {
+        "string" => "a string",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "`true` or `false`",
+        "array" => "a list",
+        "object" => "a table",
+        other => other,
+    }
+}
+
+fn described(node: &Node) -> &'static str {
+    match &node.data {
+        Data::String(_) => "a string",
+        Data::Integer(_) => "a whole number",
+        Data::Float(_) => "a number",
+        Data::Boolean(_) => "a truth value",
+        Data::Datetime(_) => "a date or time",
+        Data::List(_) => "a list",
+        Data::Table(_) => "a table",
+    }
+}
+
+fn range_help(schema: &Value) -> String {
+    let shown = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(*key)).map(Value::to_string);
+    match (shown(["minimum", "exclusiveMinimum"]), shown(["maximum", "exclusiveMaximum"])) {
+        (Some(least), Some(most)) => format!("it must be from {least} to {most}"),
+        (Some(least), None) => format!("it must be {least} or more"),
+        (None, Some(most)) => format!("it must be {most} or less"),
+        (None, None) => "it must be finite".to_owned(),
+    }
+}
+
+fn unknown_key(key: &str, near: Option<&str>, known: Option<&Map<String, Value>>, node: &Node) -> Problem {
+    let problem = Problem::new(format!("unknown key {}", quoted(key)), &ConfigPath::root(), 0..0);
+    if looks_secret(key) && matches!(node.data, Data::String(_)) {
+        return problem
+            .meant(near)
+            .help(format!("{NO_SECRETS}: {}", reference_help(Some(near.unwrap_or(key)))));
+    }
+    match near {
+        Some(near) => problem.meant(Some(near)),
+        None => {
+            let keys: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+            problem.help(format!("the keys here are {}", super::problem::all(keys)))
+        }
+    }
+}
+
+fn reference_help(key: Option<&str>) -> String {
+    let key = key.map(|key| format!("{} = ", key.escape_debug())).unwrap_or_default();
+    format!("write `{key}{{ env = \"…\" }}` or `{key}{{ file = \"…\" }}`")
+}
+
+fn missing(here: Here<'_, '_>, key: &str) -> Problem {
+    let place = here.path.to_string();
+    let place = if place.is_empty() { String::new() } else { format!(" in {}", quoted(&place)) };
+    Problem { path: here.path.key(key), ..here.problem(format!("missing key `{key}`{place}")) }
+}
+
+fn missing_key(here: Here<'_, '_>, key: &str, schema: Option<&Value>) -> Problem {
+    let problem = missing(here, key);
+    let description = schema.and_then(|schema| schema.get("description")).and_then(Value::as_str);
+    match description.and_then(|text| text.split(['.', ':', ';', '\n']).next()) {
+        Some(text) => {
+            let mut letters = text.chars();
+            let first = letters.next().into_iter().flat_map(char::to_lowercase);
+            problem.help(format!("it says {}", first.chain(letters).collect::<String>()))
+        }
+        None => problem,
+    }
+}
