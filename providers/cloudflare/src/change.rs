@@ -54,11 +54,10 @@ fn fault(zone: &ZoneName, change: &RecordChange) -> Option<String> {
 /// to a day (<https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/>).
 fn ttl_fault(proxied: bool, ttl: Ttl) -> Option<String> {
     match ttl {
-        Ttl::Auto => None,
         Ttl::Seconds(seconds) if proxied => {
             Some(format!("is proxied, so its TTL is always auto and cannot be {seconds} s"))
         }
-        Ttl::Seconds(30..=86_400) => None,
+        Ttl::Auto | Ttl::Seconds(30..=86_400) => None,
         Ttl::Seconds(seconds) => Some(format!(
             "cannot have a TTL of {seconds} s: it must be auto, or 60 s (30 s on Enterprise) to 86400 s"
         )),

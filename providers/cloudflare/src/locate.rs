@@ -71,7 +71,7 @@ pub(crate) struct Located {
 #[derive(Debug)]
 pub(crate) struct Directory {
     given: BTreeMap<ZoneName, Located>,
-    found: Mutex<BTreeMap<ZoneName, Vec<Located>>>,
+    found: Mutex<Zones>,
 }
 
 impl Directory {
@@ -83,7 +83,7 @@ impl Directory {
             }
             given.insert(zone.clone(), Located { id: id.clone(), plan: Plan::Unknown });
         }
-        Ok(Self { given, found: Mutex::new(BTreeMap::new()) })
+        Ok(Self { given, found: Mutex::new(Zones::new()) })
     }
 
     /// The zone of that name. Zones that are asked for together wait for one look-up.
@@ -97,18 +97,20 @@ impl Directory {
             return Ok(given.clone());
         }
         let mut found = self.found.lock().await;
+        let mut seen = Vec::new();
         if !found.contains_key(zone) {
             match look_up(client, zone, patience).await {
-                Ok(zones) => found.extend(zones),
+                Ok(look) => {
+                    found.extend(look.certain);
+                    seen = look.seen;
+                }
                 Err(failure) => return Err(unchanged(client, zone, WHAT, failure).await),
             }
         }
         match found.get(zone).map(Vec::as_slice) {
             Some([one]) => Ok(one.clone()),
             Some(several @ [_, ..]) => Err(ambiguous(zone, several)),
-            Some([]) | None => {
-                Err(NameError::ZoneNotFound { zone: zone.clone(), near: near(zone, found.keys()) })
-            }
+            Some([]) | None => Err(NameError::ZoneNotFound { zone: zone.clone(), near: near(zone, &seen) }),
         }
     }
 
@@ -118,32 +120,35 @@ impl Directory {
     }
 }
 
+type Zones = BTreeMap<ZoneName, Vec<Located>>;
+
+/// What a look-up brought.
+struct Look {
+    /// Zones with all their namesakes.
+    certain: Zones,
+    /// Names of zones that the token sees; not all, where there are many.
+    seen: Vec<ZoneName>,
+}
+
 /// The first page of all zones, which is all of them for nearly everybody; else the one zone by its name.
-async fn look_up(
-    client: &Client,
-    zone: &ZoneName,
-    patience: Patience,
-) -> Result<BTreeMap<ZoneName, Vec<Located>>, Failure> {
-    let (mut zones, more) = list(client, None, patience).await?;
-    if more {
-        // The zone may have namesakes on pages that were not read.
-        let (own, _) = list(client, Some(zone), patience).await?;
-        zones.remove(zone);
-        zones.extend(own);
-    }
-    Ok(zones)
+async fn look_up(client: &Client, zone: &ZoneName, patience: Patience) -> Result<Look, Failure> {
+    let (first, more) = list(client, None, patience).await?;
+    let seen = first.keys().cloned().collect();
+    // With more pages, a zone of the first one may have namesakes in other accounts that were not seen.
+    let certain = if more { list(client, Some(zone), patience).await?.0 } else { first };
+    Ok(Look { certain, seen })
 }
 
 async fn list(
     client: &Client,
     name: Option<&ZoneName>,
     patience: Patience,
-) -> Result<(BTreeMap<ZoneName, Vec<Located>>, bool), Failure> {
+) -> Result<(Zones, bool), Failure> {
     let name = name.map(ToString::to_string);
     let page =
         client.patient(&ListZones { name, account: client.account().map(str::to_owned) }, patience).await?;
     let more = page.info.and_then(|info| info.total_pages).is_some_and(|pages| pages > 1);
-    let mut zones: BTreeMap<ZoneName, Vec<Located>> = BTreeMap::new();
+    let mut zones = Zones::new();
     for wire in page.result.0 {
         let Some(zone) = wire.zone() else { continue };
         zones.entry(zone).or_default().push(located(wire)?);
@@ -178,8 +183,8 @@ pub(crate) async fn not_found(client: &Client, zone: &ZoneName, refusal: &Refusa
     }
 }
 
-fn near<'a>(zone: &ZoneName, seen: impl Iterator<Item = &'a ZoneName>) -> Vec<ZoneName> {
-    let mut near: Vec<&ZoneName> = seen.filter(|other| *other != zone).collect();
+fn near<'a>(zone: &ZoneName, seen: impl IntoIterator<Item = &'a ZoneName>) -> Vec<ZoneName> {
+    let mut near: Vec<&ZoneName> = seen.into_iter().filter(|other| *other != zone).collect();
     near.sort_by_key(|other| strsim::damerau_levenshtein(zone.as_str(), other.as_str()));
     near.into_iter().take(NEAR).cloned().collect()
 }

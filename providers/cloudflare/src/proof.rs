@@ -3,9 +3,9 @@
 //! A batch is sent whose only patch is for a record id that no record has. Cloudflare checks the token's permission before it
 //! looks at records: a token that may write is told that there is no such record (81044), one that may not is told so.
 //!
-//! Why nothing can change: a batch is one transaction, all or nothing, and its only part fails. Should a record of that id
-//! exist against all odds, it would be found by its id and told to be what another record of the same zone already is, which
-//! Cloudflare refuses as a duplicate; so the request may be repeated like any read.
+//! Why nothing can change: a batch is one transaction, all or nothing, and its only part fails, because ids are 32 random
+//! hexadecimal digits and this one is all zeros. So the request may be repeated like any read. Apart from the id the patch is a
+//! copy of a record of the zone, so that nothing else is found wrong with it first.
 
 use switchover::model::{Record, ZoneName};
 use switchover::port::NameError;
@@ -17,7 +17,6 @@ use crate::locate::Located;
 use crate::refusal::{Meaning, rejected, unchanged};
 use crate::wire::{Patch, seconds};
 
-/// Ids are 32 random hexadecimal digits.
 const NO_RECORD: &str = "00000000000000000000000000000000";
 const WHAT: &str = "change its records (permission DNS Write)";
 
@@ -42,7 +41,7 @@ pub(crate) async fn prove(
     }
 }
 
-/// A patch without a fault but its id, so that nothing else is found wrong first.
+/// A patch without a fault but its id.
 fn impossible(zone: &ZoneName, like: Option<&Record>) -> Patch {
     let id = NO_RECORD.to_owned();
     match like {

@@ -72,7 +72,7 @@ pub(crate) async fn refused(
     refusal: &Refusal,
 ) -> NameError {
     match refusal.meaning() {
-        Meaning::BadToken => unauthorized(client, zone, refusal, &refusal.to_string()),
+        Meaning::BadToken => unauthorized(zone, refusal.code(), refusal.to_string()),
         Meaning::NotAllowed => denied(client, zone, what, refusal).await,
         Meaning::NoSuchZone => locate::not_found(client, zone, refusal).await,
         Meaning::NoSuchRecord | Meaning::Other => rejected(zone, refusal.code(), refusal.to_string()),
@@ -87,12 +87,18 @@ pub(crate) fn rejected(zone: &ZoneName, code: Option<u32>, message: String) -> N
 async fn denied(client: &Client, zone: &ZoneName, what: &'static str, refusal: &Refusal) -> NameError {
     let verify = VerifyToken { account: client.account().map(str::to_owned) };
     match client.patient(&verify, client.patience()).await {
-        Ok(page) if page.result.status != "active" => {
-            let message = format!("the token is {}", legible(&page.result.status));
-            unauthorized(client, zone, refusal, &message)
+        Ok(page) if page.result.status == "active" => forbidden(zone, what, refusal, ""),
+        Ok(page) => {
+            unauthorized(zone, refusal.code(), format!("the token is {}", legible(&page.result.status)))
         }
-        Err(Failure::Refused(token)) => unauthorized(client, zone, &token, &token.to_string()),
-        Ok(_) => forbidden(zone, what, refusal, ""),
+        Err(Failure::Refused(token)) => {
+            let hint = match client.account() {
+                Some(_) => "",
+                None => "; if an account owns the token, and not a user, set `account`",
+            };
+            let message = format!("{refusal}; asked about the token: {token}{hint}");
+            unauthorized(zone, refusal.code(), message)
+        }
         Err(_) => forbidden(zone, what, refusal, " (whether the token is valid at all could not be asked)"),
     }
 }
@@ -102,10 +108,6 @@ fn forbidden(zone: &ZoneName, what: &'static str, refusal: &Refusal, note: &str)
     NameError::Forbidden { zone, what, code, message: format!("{refusal}{note}") }
 }
 
-fn unauthorized(client: &Client, zone: &ZoneName, refusal: &Refusal, message: &str) -> NameError {
-    let hint = match client.account() {
-        Some(_) => "",
-        None => "; if an account owns the token, and not a user, set `account`",
-    };
-    NameError::Unauthorized { zone: zone.clone(), code: refusal.code(), message: format!("{message}{hint}") }
+fn unauthorized(zone: &ZoneName, code: Option<u32>, message: String) -> NameError {
+    NameError::Unauthorized { zone: zone.clone(), code, message }
 }

@@ -14,7 +14,7 @@ pub(crate) struct WireRecord {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) content: Option<String>,
-    pub(crate) ttl: u32,
+    pub(crate) ttl: Option<serde_json::Number>,
     pub(crate) proxied: Option<bool>,
 }
 
@@ -27,8 +27,18 @@ impl WireRecord {
     /// The record in words of core, or what is wrong with it.
     pub(crate) fn read(&self) -> Result<Record, String> {
         let name = self.name().ok_or_else(|| format!("`{}` is no DNS name", self.name.escape_debug()))?;
-        let value = RecordValue { data: self.data()?, ttl: ttl(self.ttl) };
+        let value = RecordValue { data: self.data()?, ttl: self.ttl()? };
         Ok(Record { id: RecordId(self.id.clone()), name, value, proxied: self.proxied.unwrap_or(false) })
+    }
+
+    fn ttl(&self) -> Result<Ttl, String> {
+        let seconds =
+            self.ttl.as_ref().and_then(serde_json::Number::as_u64).and_then(|ttl| u32::try_from(ttl).ok());
+        match seconds {
+            Some(AUTO) => Ok(Ttl::Auto),
+            Some(seconds) => Ok(Ttl::Seconds(seconds)),
+            None => Err(format!("{} {} has no TTL", self.name.escape_debug(), self.kind.escape_debug())),
+        }
     }
 
     fn data(&self) -> Result<RecordData, String> {
@@ -48,10 +58,6 @@ impl WireRecord {
             RecordKind::Other(kind) => Ok(RecordData::Other { kind, text: text.to_owned() }),
         }
     }
-}
-
-fn ttl(seconds: u32) -> Ttl {
-    if seconds == AUTO { Ttl::Auto } else { Ttl::Seconds(seconds) }
 }
 
 /// One record of a batch's `patches`: fields that are not named are kept.

@@ -1,0 +1,12 @@
+//! The provider over real HTTP, against scripted answers: everything that Cloudflare, or what stands in between, may do.
+
+mod change;
+mod fake;
+mod limits;
+mod locate;
+mod options;
+mod proof;
+mod read;
+mod secrets;
+mod server;
+mod setup;
