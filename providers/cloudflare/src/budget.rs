@@ -31,6 +31,8 @@ pub(crate) struct Budget {
     sent: VecDeque<Duration>,
     quotas: BTreeMap<String, Quota>,
     left: BTreeMap<String, Left>,
+    /// Requests taken whose answers have not come: the service may not have counted them yet.
+    under_way: u64,
     closed_until: Duration,
 }
 
@@ -40,6 +42,7 @@ impl Budget {
             sent: VecDeque::new(),
             quotas: BTreeMap::from([(String::new(), QUOTA)]),
             left: BTreeMap::new(),
+            under_way: 0,
             closed_until: Duration::ZERO,
         }
     }
@@ -51,6 +54,7 @@ impl Budget {
             return Err(wait);
         }
         self.sent.push_back(now);
+        self.under_way += 1;
         while self.sent.front().is_some_and(|first| *first + LONGEST < now) {
             self.sent.pop_front();
         }
@@ -70,19 +74,23 @@ impl Budget {
         open.saturating_sub(now)
     }
 
+    /// A request that was taken is over: answered, lost, or not sent after all.
+    pub(crate) fn over(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
     /// The service refused for being asked too often: nobody sends before `until`.
     pub(crate) fn close(&mut self, until: Duration) {
         self.closed_until = self.closed_until.max(until);
     }
 
-    /// Learns from the headers `Ratelimit` and `Ratelimit-Policy` of an answer.
+    /// Learns from the headers `Ratelimit` and `Ratelimit-Policy` of an answer, before its request is over.
     pub(crate) fn learn(&mut self, now: Duration, limit: Option<&str>, policy: Option<&str>) {
         self.left.retain(|_, left| left.until > now);
         for (name, [requests, reset]) in items(limit.unwrap_or_default(), ["r", "t"]) {
-            // Requests on their way are not in the service's number yet, but are in ours: the smaller one holds.
-            let known = self.left.get(&name).map_or(u64::MAX, |left| left.requests);
+            let requests = requests.saturating_sub(self.under_way.saturating_sub(1));
             let until = now + Duration::from_secs(reset).min(LONGEST);
-            self.left.insert(name, Left { requests: requests.min(known), until });
+            self.left.insert(name, Left { requests, until });
         }
         for (name, [most, window]) in items(policy.unwrap_or_default(), ["q", "w"]) {
             let window = Duration::from_secs(window);
@@ -131,12 +139,22 @@ mod tests {
     #[test]
     fn nothing_left_means_waiting_for_the_reset() {
         let mut budget = Budget::new();
-        budget.learn(at(10), Some(r#""default";r=1;t=30"#), None);
-        assert_eq!(budget.take(at(10)), Ok(()));
+        assert_eq!((budget.take(at(9)), budget.take(at(9))), (Ok(()), Ok(())));
+        budget.learn(at(10), Some(r#""default";r=2;t=30"#), None);
+        budget.over();
+        assert_eq!(budget.take(at(10)), Ok(()), "two are left, one of them is under way");
         assert_eq!(budget.take(at(11)), Err(at(29)));
-        budget.learn(at(12), Some(r#""default";r=1;t=28"#), None);
-        assert_eq!(budget.take(at(12)), Err(at(28)), "the answer was on its way when the last one was taken");
         assert_eq!(budget.take(at(40)), Ok(()));
+    }
+
+    #[test]
+    fn a_steady_trickle_never_waits_while_the_service_says_that_there_is_room() {
+        let mut budget = Budget::new();
+        for place in 0..5_000 {
+            assert_eq!(budget.take(at(place * 10)), Ok(()), "{place}");
+            budget.learn(at(place * 10), Some(r#""default";r=1190;t=300"#), None);
+            budget.over();
+        }
     }
 
     #[test]

@@ -99,21 +99,21 @@ pub(crate) async fn apply(
     let patience = client.patience();
     let mut tries = 0;
     loop {
-        match client.admit(patience).await {
-            Ok(false) if tries == 0 => {}
-            Ok(_) => compare(client, zone, located, batch, patience).await?,
+        let ticket = match client.admit(patience).await {
+            Ok(ticket) => ticket,
             Err(failure) => return Err(unchanged(client, zone, WHAT, failure).await),
+        };
+        if ticket.waited || tries > 0 {
+            compare(client, zone, located, batch, patience).await?;
         }
-        let failure = match client.once(&request).await {
+        let failure = match client.once(&request, ticket).await {
             Ok(page) => return shown(zone, batch, &page.result),
             Err(failure) => failure,
         };
         tries += 1;
-        let throttled = matches!(failure, Failure::Throttled(_));
-        let pause = client.pause(&failure, tries).filter(|_| throttled);
-        match pause {
-            Some(pause) if client.wait(pause, patience).await => {}
-            Some(_) | None => return Err(failed(client, zone, located, batch, failure).await),
+        let again = matches!(failure, Failure::Throttled(_)) && client.rest(&failure, tries, patience).await;
+        if !again {
+            return Err(failed(client, zone, located, batch, failure).await);
         }
     }
 }

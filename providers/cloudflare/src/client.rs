@@ -44,6 +44,20 @@ pub(crate) struct Client {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience(Duration);
 
+/// Room in the budget for one request. Nothing is sent without.
+#[derive(Debug)]
+pub(crate) struct Ticket<'a> {
+    client: &'a Client,
+    /// Whether it took waiting to get.
+    pub(crate) waited: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.client.budget().over();
+    }
+}
+
 impl Client {
     pub(crate) fn new(
         settings: &Settings,
@@ -86,12 +100,12 @@ impl Client {
         Patience(self.clock.monotonic() + self.max_wait)
     }
 
-    /// Waits until the budget has room; says whether it had to. The request that it makes room for counts as sent.
-    pub(crate) async fn admit(&self, patience: Patience) -> Result<bool, Failure> {
+    /// Waits until the budget has room for one request, which counts as sent from then on.
+    pub(crate) async fn admit(&self, patience: Patience) -> Result<Ticket<'_>, Failure> {
         let mut waited = false;
         loop {
             let taken = self.budget().take(self.clock.monotonic());
-            let Err(wait) = taken else { return Ok(waited) };
+            let Err(wait) = taken else { return Ok(Ticket { client: self, waited }) };
             if !self.wait(wait, patience).await {
                 return Err(Failure::Throttled(Some(wait)));
             }
@@ -111,21 +125,24 @@ impl Client {
     {
         let mut tries = 0;
         loop {
-            self.admit(patience).await?;
-            let failure = match self.once(endpoint).await {
+            let ticket = self.admit(patience).await?;
+            let failure = match self.once(endpoint, ticket).await {
                 Ok(page) => return Ok(page),
                 Err(failure) => failure,
             };
             tries += 1;
-            let Some(pause) = self.pause(&failure, tries) else { return Err(failure) };
-            if !self.wait(pause, patience).await {
+            if !self.rest(&failure, tries, patience).await {
                 return Err(failure);
             }
         }
     }
 
-    /// Sends one request, once, admitted or not.
-    pub(crate) async fn once<E>(&self, endpoint: &E) -> Result<Page<E::JsonResponse>, Failure>
+    /// Sends one request, once.
+    pub(crate) async fn once<E>(
+        &self,
+        endpoint: &E,
+        ticket: Ticket<'_>,
+    ) -> Result<Page<E::JsonResponse>, Failure>
     where
         E: EndpointSpec + Sync,
         E::JsonResponse: Send,
@@ -135,12 +152,21 @@ impl Client {
             Ok(answer) => judge(&answer),
             Err(failure) => Err(failure),
         };
+        drop(ticket);
         outcome.map_err(|failure| self.scrub(failure))
+    }
+
+    /// Waits before a request that failed is sent again; says no if that would not help or would take too long.
+    pub(crate) async fn rest(&self, failure: &Failure, tries: u32, patience: Patience) -> bool {
+        match self.pause(failure, tries) {
+            Some(pause) => self.wait(pause, patience).await,
+            None => false,
+        }
     }
 
     /// How long to wait before a request that failed in this way is sent again; `None` if that would not help. After a 429
     /// the whole client waits.
-    pub(crate) fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
+    fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
         const SECOND: Duration = Duration::from_secs(1);
         match failure {
             Failure::Throttled(after) => {
@@ -156,7 +182,7 @@ impl Client {
     }
 
     /// Sleeps, if patience lasts that long.
-    pub(crate) async fn wait(&self, pause: Duration, patience: Patience) -> bool {
+    async fn wait(&self, pause: Duration, patience: Patience) -> bool {
         let enough = self.clock.monotonic() + pause <= patience.0;
         if enough {
             self.clock.sleep(pause).await;

@@ -22,7 +22,7 @@ fn numbered(count: usize) -> Fake {
     // Two addresses for each name, so that a cut at 200 falls between names and one at 199 would not.
     Fake::new(
         (0..count)
-            .map(|i| a(&format!("{i}"), &format!("n{}.gigadb.org", (i + 1) / 2), "192.0.2.1"))
+            .map(|i| a(&format!("{i}"), &format!("n{}.gigadb.org", i.div_ceil(2)), "192.0.2.1"))
             .collect(),
     )
 }
@@ -179,6 +179,22 @@ async fn without_a_connection_nothing_was_sent() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let error = names.change(&apex(), &[change]).await.unwrap_err();
     assert!(matches!(error, NameError::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_costs_no_change_its_answer() {
+    let bench = Bench::scripted(three(), &with_id(), |request| {
+        let list =
+            json!({"success": true, "result": [], "result_info": {"total_count": 0, "total_pages": 0}})
+                .to_string();
+        let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{list}", list.len());
+        (!write(request)).then(|| Reply::Bytes(whole.into_bytes()))
+    })
+    .await;
+    bench.read().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(bench.change(&[bench.to("1", "192.0.2.101")]).await, Ok(()));
+    assert_eq!(bench.server.writes().len(), 1);
 }
 
 #[tokio::test]
