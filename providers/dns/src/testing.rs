@@ -50,6 +50,7 @@ where
         }
     });
     tokio::spawn(async move {
+        let mut open = Vec::new();
         loop {
             let (mut stream, _) = tcp.accept().await.unwrap();
             let mut bytes = vec![0; usize::from(stream.read_u16().await.unwrap())];
@@ -58,6 +59,8 @@ where
                 stream.write_u16(u16::try_from(answer.len()).unwrap()).await.unwrap();
                 stream.write_all(&answer).await.unwrap();
             }
+            // Kept open: a server that hangs does not close.
+            open.push(stream);
         }
     });
     Scripted { at, seen }
