@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use secrecy::ExposeSecret;
-use switchover_sandbox::{Sandbox, Seed};
+use switchover_sandbox::{Sandbox, Seed, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::{Arguments, HELP, Usage};
@@ -38,7 +38,10 @@ fn main() -> ExitCode {
     let code = runtime.block_on(run_sandbox(seed, &run.1));
     // Requests that hang are of no interest any more.
     runtime.shutdown_background();
-    code.unwrap_or_else(|error| complain(FAILED, &with_causes(error.as_ref())))
+    code.unwrap_or_else(|error| {
+        let in_seed = matches!(error.downcast_ref(), Some(StartError::Seed(_)));
+        complain(if in_seed { CONFIGURATION } else { FAILED }, &with_causes(error.as_ref()))
+    })
 }
 
 fn said(text: &str) -> ExitCode {
