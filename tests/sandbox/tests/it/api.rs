@@ -86,7 +86,8 @@ async fn patch_keeps_what_is_not_named_and_put_resets_it() {
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused_with_its_code() {
     let sandbox = start().await;
-    let host = |name: &str, kind: &str, content: &str| json!({ "name": name, "type": kind, "content": content });
+    let host =
+        |name: &str, kind: &str, content: &str| json!({ "name": name, "type": kind, "content": content });
     let with = |field: &str, value: serde_json::Value| {
         let mut record = host("x.pro.test", "A", "127.0.0.9");
         record[field] = value;
@@ -112,7 +113,10 @@ async fn what_breaks_a_rule_is_refused_with_its_code() {
         (with("tags", json!(["no good"])), (1004, 9301)),
         (with("comment", json!("x".repeat(501))), (1004, 9313)),
         (json!({ "name": "x.pro.test", "type": "TXT", "content": "t", "proxied": true }), (1004, 9004)),
-        (json!({ "name": "x.pro.test", "type": "CAA", "data": { "flags": 0, "tag": "issue" } }), (1004, 9101)),
+        (
+            json!({ "name": "x.pro.test", "type": "CAA", "data": { "flags": 0, "tag": "issue" } }),
+            (1004, 9101),
+        ),
         (json!([]), (9207, 9207)),
     ];
     let path = records_path(&sandbox, "pro.test", "");
@@ -127,9 +131,11 @@ async fn what_breaks_a_rule_is_refused_with_its_code() {
 #[tokio::test]
 async fn ttl_bounds_follow_the_plan_unless_the_seed_sets_another() {
     let sandbox = start().await;
-    for (zone, ttl, status) in [("free.test", 59, 400), ("free.test", 60, 200), ("pro.test", 1, 200), ("pro.test", 2, 200)]
+    for (zone, ttl, status) in
+        [("free.test", 59, 400), ("free.test", 60, 200), ("pro.test", 1, 200), ("pro.test", 2, 200)]
     {
-        let record = json!({ "name": format!("t{ttl}.{zone}"), "type": "A", "content": "127.0.0.1", "ttl": ttl });
+        let record =
+            json!({ "name": format!("t{ttl}.{zone}"), "type": "A", "content": "127.0.0.1", "ttl": ttl });
         let answer = call(&sandbox, "POST", &records_path(&sandbox, zone, ""), Some(record)).await;
         assert_eq!(answer.status, status, "{zone} {ttl}");
     }
@@ -141,7 +147,8 @@ async fn ttl_bounds_follow_the_plan_unless_the_seed_sets_another() {
 #[tokio::test]
 async fn names_are_kept_in_lower_case_and_proxied_records_are_automatic() {
     let sandbox = start().await;
-    let record = json!({ "name": "New.Pro.Test", "type": "A", "content": "127.0.0.1", "ttl": 300, "proxied": true });
+    let record =
+        json!({ "name": "New.Pro.Test", "type": "A", "content": "127.0.0.1", "ttl": 300, "proxied": true });
     let answer = call(&sandbox, "POST", &records_path(&sandbox, "pro.test", ""), Some(record)).await;
     assert_eq!((&answer.result()["name"], &answer.result()["ttl"]), (&json!("new.pro.test"), &json!(1)));
 }
@@ -223,17 +230,23 @@ async fn lists_are_paged_filtered_and_sorted() {
         answer.body
     };
     let all = list("").await;
-    assert_eq!(all["result_info"], json!({ "page": 1, "per_page": 100, "count": 13, "total_count": 13, "total_pages": 1 }));
+    assert_eq!(
+        all["result_info"],
+        json!({ "page": 1, "per_page": 100, "count": 13, "total_count": 13, "total_pages": 1 })
+    );
     let third = list("?per_page=5&page=3").await;
-    assert_eq!(third["result_info"], json!({ "page": 3, "per_page": 5, "count": 3, "total_count": 13, "total_pages": 3 }));
+    assert_eq!(
+        third["result_info"],
+        json!({ "page": 3, "per_page": 5, "count": 3, "total_count": 13, "total_pages": 3 })
+    );
     let cases = [
         ("?name=www.pro.test", 1),
         ("?name.exact=WWW.pro.test", 1),
         ("?name.contains=edge", 2),
         ("?name.startswith=www&name.endswith=test", 1),
-        ("?type=A", 8),
+        ("?type=A", 7),
         ("?type=A&content=127.0.1.1", 1),
-        ("?type=TXT&type=A&match=any", 9),
+        ("?type=TXT&type=A&match=any", 8),
         ("?comment.present", 1),
         ("?comment.contains=PE", 1),
         ("?tag=env:live", 1),

@@ -113,7 +113,8 @@ async fn a_name_whose_last_record_is_deleted_is_gone() {
 async fn servers_can_be_told_to_fail() {
     let sandbox = start().await;
     let server = sandbox.dns_servers()[0].clone();
-    let tell = |answering| sandbox.set_dns(&server.name, &DnsSettings { answering, ..DnsSettings::default() });
+    let tell =
+        |answering| sandbox.set_dns(&server.name, &DnsSettings { answering, ..DnsSettings::default() });
     assert!(tell(Answering::Stale));
     assert!(sandbox.edit_record("pro.test", Kind::A, "127.0.2.1"));
     assert_eq!(values(server.address, "pro.test", A).await, ["127.0.1.1"]);

@@ -119,7 +119,10 @@ async fn the_controls_do_over_http_what_the_methods_do() {
     assert_eq!(post("/faults", json!({ "kind": "status", "status": 500, "time": 1 })).await, 422);
     assert_eq!(call(&sandbox, "GET", "/zones", None).await.status, 500);
     assert_eq!(call(&sandbox, "GET", "/zones", None).await.status, 200);
-    assert_eq!(post("/records", json!({ "name": "pro.test", "type": "A", "content": "127.0.2.1" })).await, 204);
+    assert_eq!(
+        post("/records", json!({ "name": "pro.test", "type": "A", "content": "127.0.2.1" })).await,
+        204
+    );
     assert!(landed(&sandbox));
     assert_eq!(sandbox.requests().len(), 2, "controls are not logged");
     assert_eq!(post("/sites", json!({ "side": "nowhere", "state": "down" })).await, 404);

@@ -81,7 +81,10 @@ fn the_gigadb_seed_is_whole() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/gigadb.toml");
     let seed = switchover_sandbox::Seed::read(path.as_ref()).unwrap();
     let swapping = |zone: &switchover_sandbox::ZoneSeed| {
-        zone.records.iter().filter(|record| record.tags.as_deref().unwrap_or_default().contains(&"pair:gigadb".into())).count()
+        zone.records
+            .iter()
+            .filter(|record| record.tags.as_deref().unwrap_or_default().contains(&"pair:gigadb".into()))
+            .count()
     };
     assert_eq!(seed.zones.iter().map(swapping).collect::<Vec<_>>(), [8, 8]);
     assert_eq!(seed.sites.len(), 12);

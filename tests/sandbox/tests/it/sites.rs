@@ -11,7 +11,11 @@ use super::support::{http, start};
 async fn fetch(sandbox: &Sandbox, side: &str) -> reqwest::Result<(u16, Value)> {
     let site = sandbox.sites().into_iter().find(|site| site.side == side).unwrap();
     let client = http(Duration::from_millis(400));
-    let answer = client.get(format!("http://{}/health", site.address)).header("host", "WWW.pro.test:80").send().await?;
+    let answer = client
+        .get(format!("http://{}/health", site.address))
+        .header("host", "WWW.pro.test:80")
+        .send()
+        .await?;
     Ok((answer.status().as_u16(), answer.json().await?))
 }
 
@@ -19,8 +23,7 @@ async fn fetch(sandbox: &Sandbox, side: &str) -> reqwest::Result<(u16, Value)> {
 async fn sites_say_who_they_are_and_count_who_is_asked_for() {
     let sandbox = start().await;
     let (status, says) = fetch(&sandbox, "west").await.unwrap();
-    let expected =
-        json!({ "side": "west", "environment": "live", "address": "127.0.2.1", "name": "web", "status": "ok" });
+    let expected = json!({ "side": "west", "environment": "live", "address": "127.0.2.1", "name": "web", "status": "ok" });
     assert_eq!((status, says), (200, expected));
     let sites = sandbox.sites();
     assert_eq!(sites[1].hosts.get("www.pro.test"), Some(&1));

@@ -180,7 +180,8 @@ pub(crate) fn content_of(sandbox: &Sandbox, zone: &str, name: &str) -> Option<St
 /// Asks a name server by UDP.
 pub(crate) async fn ask(server: SocketAddr, name: &str, kind: RecordType) -> Option<DnsResponse> {
     let provider = TokioRuntimeProvider::new();
-    let stream = UdpClientStream::builder(server, provider).with_timeout(Some(Duration::from_millis(700))).build();
+    let stream =
+        UdpClientStream::builder(server, provider).with_timeout(Some(Duration::from_millis(700))).build();
     let (mut client, background) = Client::<TokioRuntimeProvider>::from_sender(stream);
     tokio::spawn(background);
     let name = Name::from_ascii(format!("{name}.")).unwrap();

@@ -23,7 +23,9 @@ const FAILED: u8 = 1;
 fn main() -> ExitCode {
     let run = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(Arguments::Help) => return said(HELP),
-        Ok(Arguments::Version) => return said(concat!("switchover-sandbox ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Arguments::Version) => {
+            return said(concat!("switchover-sandbox ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
         Ok(Arguments::Run { seed, command }) => (seed, command),
         Err(Usage(wrong)) => return complain(USAGE, &format!("{wrong}; see --help")),
     };
@@ -56,13 +58,8 @@ fn complain(code: u8, text: &str) -> ExitCode {
 }
 
 fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 async fn run_sandbox(seed: Seed, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
