@@ -50,7 +50,9 @@ impl IntoResponse for Unknown {
 async fn overview(State(world): Shared) -> Json<Value> {
     let zones: Vec<Value> =
         lock(&world.state).zones.iter().map(|zone| json!({ "name": zone.name, "id": zone.id })).collect();
-    Json(json!({ "zones": zones, "dns": dns_json(&world), "resolvers": resolvers_json(&world), "sites": sites_json(&world) }))
+    Json(
+        json!({ "zones": zones, "dns": dns_json(&world), "resolvers": resolvers_json(&world), "sites": sites_json(&world) }),
+    )
 }
 
 async fn requests(State(world): Shared) -> Json<Vec<RequestEntry>> {
@@ -232,7 +234,10 @@ async fn set_site(State(world): Shared, Json(set): Json<SetSite>) -> Result<Stat
     let mut found = false;
     for site in &world.sites {
         let seed = &site.seed;
-        if fits(&set.side, &seed.side) && fits(&set.environment, &seed.environment) && fits(&set.name, &seed.name) {
+        if fits(&set.side, &seed.side)
+            && fits(&set.environment, &seed.environment)
+            && fits(&set.name, &seed.name)
+        {
             site.set(set.state);
             found = true;
         }

@@ -246,7 +246,9 @@ mod tests {
     #[test]
     fn a_rule_hits_the_calls_it_names_and_no_others() {
         let mut faults = Faults::default();
-        faults.add(FaultRule::new(Fault::DropBefore).on("POST", "/zones/*/dns_records/batch").after(1).times(2));
+        faults.add(
+            FaultRule::new(Fault::DropBefore).on("POST", "/zones/*/dns_records/batch").after(1).times(2),
+        );
         let path = "/zones/abc/dns_records/batch";
         assert!(faults.hit("GET", path).is_empty());
         assert!(faults.hit("POST", "/zones/abc/dns_records").is_empty());
@@ -266,7 +268,12 @@ mod tests {
 
     #[test]
     fn delays_add_up_and_the_first_other_fault_counts() {
-        let faults = vec![Fault::LatencyBefore { ms: 5 }, Fault::Hang, Fault::LatencyBefore { ms: 6 }, Fault::DropAfter];
+        let faults = vec![
+            Fault::LatencyBefore { ms: 5 },
+            Fault::Hang,
+            Fault::LatencyBefore { ms: 6 },
+            Fault::DropAfter,
+        ];
         let course = Course::of(faults, Duration::from_millis(100));
         assert_eq!(course.before, Duration::from_millis(111));
         assert_eq!(course.fault, Some(Fault::Hang));

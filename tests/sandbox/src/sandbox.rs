@@ -135,13 +135,15 @@ impl Sandbox {
 
     /// The authoritative name servers.
     pub fn dns_servers(&self) -> Vec<NameServer> {
-        let shown = |server: &Arc<Authority>| NameServer { name: server.name.clone(), address: server.address };
+        let shown =
+            |server: &Arc<Authority>| NameServer { name: server.name.clone(), address: server.address };
         self.world.servers.iter().map(shown).collect()
     }
 
     /// The caching resolvers.
     pub fn resolvers(&self) -> Vec<NameServer> {
-        let shown = |resolver: &Arc<Resolver>| NameServer { name: resolver.name.clone(), address: resolver.address };
+        let shown =
+            |resolver: &Arc<Resolver>| NameServer { name: resolver.name.clone(), address: resolver.address };
         self.world.resolvers.iter().map(shown).collect()
     }
 

@@ -131,12 +131,14 @@ async fn answer(
     *lock(&site.hosts).entry(host).or_default() += 1;
     let mut state = site.state.subscribe();
     if *state.borrow() == SiteState::Hang {
-        let _ = timeout(Duration::from_secs(3_600), state.wait_for(|state| *state != SiteState::Hang)).await;
+        let _ = timeout(Duration::from_hours(1), state.wait_for(|state| *state != SiteState::Hang)).await;
         connection.reset();
     }
     match site.state() {
         SiteState::Up => page(&site, &request),
-        SiteState::Error => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": "told to fail" }))).into_response(),
+        SiteState::Error => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": "told to fail" }))).into_response()
+        }
         SiteState::Down | SiteState::Hang => {
             connection.reset();
             StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -155,7 +157,8 @@ fn page(site: &Site, request: &Request) -> Response {
     if request.uri().path() == "/health" {
         says["status"] = "ok".into();
     }
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts =
+        request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/plain") {
         let SiteSeed { side, environment, .. } = &site.seed;
         return format!("{side} {environment} {}\n", site.address.ip()).into_response();

@@ -114,9 +114,16 @@ pub(crate) struct Credentials {
 }
 
 /// The token that a caller presents, valid or not.
-pub(crate) fn identify<'a>(tokens: &'a [Token], credentials: &Credentials) -> Result<Option<&'a Token>, ApiError> {
+pub(crate) fn identify<'a>(
+    tokens: &'a [Token],
+    credentials: &Credentials,
+) -> Result<Option<&'a Token>, ApiError> {
     let Some(header) = &credentials.authorization else {
-        return Err(if credentials.has_key { ApiError::malformed_key() } else { ApiError::no_authorization() });
+        return Err(if credentials.has_key {
+            ApiError::malformed_key()
+        } else {
+            ApiError::no_authorization()
+        });
     };
     let presented = header
         .expose_secret()
@@ -129,5 +136,6 @@ pub(crate) fn identify<'a>(tokens: &'a [Token], credentials: &Credentials) -> Re
 /// Tokens are 40 letters, digits, `-` and `_`; newer ones carry a prefix and are longer:
 /// <https://developers.cloudflare.com/fundamentals/api/get-started/token-formats/>.
 pub(crate) fn has_token_form(text: &str) -> bool {
-    (40..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (40..=80).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

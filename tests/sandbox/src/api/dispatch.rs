@@ -59,7 +59,7 @@ fn route(state: &mut State, call: &Call, token: Option<&Token>, now: Timestamp) 
         ["accounts", account, "tokens", "verify"] => {
             get_only(call).and_then(|()| verify(token, Some(account), now))
         }
-        ["accounts"] => get_only(call).and_then(|()| accounts(state, valid(token, now)?)),
+        ["accounts"] => get_only(call).and_then(|()| Ok(accounts(state, valid(token, now)?))),
         ["zones"] => {
             get_only(call)?;
             let query = Query::parse(&call.query);
@@ -91,17 +91,17 @@ fn below_zone(
         [] => {
             get_only(call)?;
             let zone = seen(zone, token)?;
-            Ok((Reply::result(zones::show(zone)), false))
+            Ok((Reply::result(&zones::show(zone)), false))
         }
         ["dns_records", rest @ ..] => dns_records(zone, rest, call, token, now),
         // octoDNS asks for page rules before it plans, and for regional hostnames if told to.
         ["pagerules"] | ["addressing", "regional_hostnames"] => {
             get_only(call)?;
-            seen(zone, token).map(|_| (Reply::result(json!([])), false))
+            seen(zone, token).map(|_| (Reply::result(&json!([])), false))
         }
         ["available_plans"] => {
             get_only(call)?;
-            seen(zone, token).map(|_| (Reply::result(zones::plans()), false))
+            seen(zone, token).map(|_| (Reply::result(&zones::plans()), false))
         }
         _ => Err(ApiError::no_route()),
     }
@@ -151,14 +151,19 @@ fn seen<'a>(zone: Option<&'a mut Zone>, token: &Token) -> Result<&'a Zone, ApiEr
     zone.map(|zone| &*zone).ok_or_else(ApiError::zone_not_permitted)
 }
 
-fn accounts(state: &State, token: &Token) -> Result<Answer, ApiError> {
-    let mut ids: Vec<&str> =
-        state.zones.iter().filter(|zone| token.may(&[Permission::ZoneRead], &zone.name)).map(|z| z.account.as_str()).collect();
+fn accounts(state: &State, token: &Token) -> Answer {
+    let mut ids: Vec<&str> = state
+        .zones
+        .iter()
+        .filter(|zone| token.may(&[Permission::ZoneRead], &zone.name))
+        .map(|z| z.account.as_str())
+        .collect();
     ids.sort_unstable();
     ids.dedup();
-    let shown: Vec<Value> = ids.iter().map(|id| json!({ "id": id, "name": id, "type": "standard" })).collect();
+    let shown: Vec<Value> =
+        ids.iter().map(|id| json!({ "id": id, "name": id, "type": "standard" })).collect();
     let total = shown.len() as u64;
-    Ok(unchanged(Reply::page(shown, 1, 20, total)))
+    unchanged(Reply::page(&shown, 1, 20, total))
 }
 
 /// `tokens/verify`, for a user's tokens or for those of one account.

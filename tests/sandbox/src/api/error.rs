@@ -90,7 +90,11 @@ impl ApiError {
     /// The endpoint exists and does not take this method. Text and code seen:
     /// <https://github.com/fire1ce/DDNS-Cloudflare-Bash/issues/3>; the status is assumed.
     pub(crate) fn method_not_allowed(method: &str) -> ApiError {
-        ApiError::new(405, 10000, format!("{method} method not allowed for the api_token authentication scheme"))
+        ApiError::new(
+            405,
+            10000,
+            format!("{method} method not allowed for the api_token authentication scheme"),
+        )
     }
 
     /// The limit of requests is reached. Text and status seen:
@@ -133,7 +137,9 @@ impl From<&Refusal> for ApiError {
             Refusal::Body(why) => ApiError::body().caused_by(9207, why.clone()),
             Refusal::Missing(field) => ApiError::validation(9001, format!("{field} is a required field.")),
             Refusal::KindUnknown(kind) => ApiError::validation(9002, format!("Invalid type {kind}.")),
-            Refusal::Name(_) | Refusal::NameOutside { .. } => ApiError::validation(9000, "DNS name is invalid."),
+            Refusal::Name(_) | Refusal::NameOutside { .. } => {
+                ApiError::validation(9000, "DNS name is invalid.")
+            }
             // https://github.com/yulewang/cloudflare-api-v4-ddns/issues/16
             Refusal::AddressV4(_) => {
                 ApiError::new(400, 9005, "Content for A record must be a valid IPv4 address.")
@@ -141,7 +147,9 @@ impl From<&Refusal> for ApiError {
             Refusal::AddressV6(_) => {
                 ApiError::new(400, 9006, "Content for AAAA record must be a valid IPv6 address.")
             }
-            Refusal::Content(kind) => ApiError::new(400, 9007, format!("Content for {kind} record is invalid.")),
+            Refusal::Content(kind) => {
+                ApiError::new(400, 9007, format!("Content for {kind} record is invalid."))
+            }
             Refusal::Data { field, .. } => {
                 ApiError::validation(9101, format!("{field} is a required data field."))
             }
@@ -163,9 +171,11 @@ impl From<&Refusal> for ApiError {
                 format!("An A, AAAA, or CNAME record with that host already exists. {SAME_NAME}"),
             ),
             // https://github.com/favonia/cloudflare-ddns/issues/990
-            Refusal::CnameTaken => {
-                ApiError::new(400, 81054, format!("A CNAME record with that host already exists. {SAME_NAME}"))
-            }
+            Refusal::CnameTaken => ApiError::new(
+                400,
+                81054,
+                format!("A CNAME record with that host already exists. {SAME_NAME}"),
+            ),
             // Text: https://github.com/cloudflare/cloudflare-docs/pull/10789
             Refusal::NsTaken => {
                 ApiError::new(400, 81056, format!("NS records with that host already exist. {SAME_NAME}"))

@@ -38,16 +38,9 @@ fn percent_decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let coded = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match coded.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        let byte = coded.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| *first == b'%');
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -98,13 +91,17 @@ fn sort(query: &Query, records: &mut [&Record]) -> Result<(), ApiError> {
         Some("ttl") => records.sort_by_key(|record| record.ttl),
         Some("proxied") => records.sort_by_key(|record| record.proxied),
         Some(other) => {
-            return Err(ApiError::parameter(format!("order {other} is none of type, name, content, ttl, proxied")));
+            return Err(ApiError::parameter(format!(
+                "order {other} is none of type, name, content, ttl, proxied"
+            )));
         }
     }
     match query.get("direction") {
         None | Some("asc") => {}
         Some("desc") => records.reverse(),
-        Some(other) => return Err(ApiError::parameter(format!("direction must be asc or desc, not {other}"))),
+        Some(other) => {
+            return Err(ApiError::parameter(format!("direction must be asc or desc, not {other}")));
+        }
     }
     Ok(())
 }
@@ -125,7 +122,8 @@ fn filters(query: &Query) -> Result<Vec<Filter>, ApiError> {
             "tag" => filters.push(Box::new(move |r| tag_fits(&how, &r.tags, &wanted))),
             "search" => filters.push(Box::new(move |r| found_anywhere(r, &wanted))),
             "type" => {
-                let kind = Kind::parse(&wanted).ok_or_else(|| ApiError::parameter(format!("no type {wanted}")))?;
+                let kind =
+                    Kind::parse(&wanted).ok_or_else(|| ApiError::parameter(format!("no type {wanted}")))?;
                 filters.push(Box::new(move |r| r.kind == kind));
             }
             "proxied" => filters.push(Box::new(move |r| r.proxied == (wanted == "true"))),
@@ -152,9 +150,9 @@ fn text_fits(how: &str, text: Option<&str>, wanted: &str) -> bool {
 fn tag_fits(how: &str, tags: &[String], wanted: &str) -> bool {
     let named = |tag: &String| tag.to_lowercase().split(':').next() == Some(wanted);
     match how {
-        "present" => tags.iter().any(|tag| named(tag)),
-        "absent" => !tags.iter().any(|tag| named(tag)),
-        "exact" if !wanted.contains(':') => tags.iter().any(|tag| named(tag)),
+        "present" => tags.iter().any(named),
+        "absent" => !tags.iter().any(named),
+        "exact" if !wanted.contains(':') => tags.iter().any(named),
         _ => {
             let (name, value) = wanted.split_once(':').unwrap_or((wanted, ""));
             let fits = |tag: &String| {

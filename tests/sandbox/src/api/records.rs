@@ -13,14 +13,14 @@ pub(crate) fn list(zone: &Zone, query: &Query) -> Result<Reply, ApiError> {
     let page = Page::read(query, 100, 1, 5_000_000)?;
     let chosen = select(query, zone.sorted())?;
     let total = chosen.len() as u64;
-    let shown = page.cut(chosen).into_iter().map(Record::to_json).collect();
-    Ok(Reply::page(shown, page.number, page.size, total))
+    let shown: Vec<Value> = page.cut(chosen).into_iter().map(Record::to_json).collect();
+    Ok(Reply::page(&shown, page.number, page.size, total))
 }
 
 /// `GET …/dns_records/{id}`.
 pub(crate) fn get(zone: &Zone, id: &RecordId) -> Result<Reply, ApiError> {
     let record = zone.records.get(id).ok_or_else(|| ApiError::from(&Refusal::UnknownRecord))?;
-    Ok(Reply::result(record.to_json()))
+    Ok(Reply::result(&record.to_json()))
 }
 
 /// `POST …/dns_records`.
@@ -45,7 +45,7 @@ pub(crate) fn put(zone: &mut Zone, id: RecordId, body: &[u8], now: Timestamp) ->
 pub(crate) fn delete(zone: &mut Zone, id: RecordId, now: Timestamp) -> Result<Reply, ApiError> {
     let answer = json!({ "id": id });
     apply(zone, &Changes { deletes: vec![id], ..Changes::default() }, now)?;
-    Ok(Reply::result(answer))
+    Ok(Reply::result(&answer))
 }
 
 /// `POST …/dns_records/batch`.
@@ -64,7 +64,7 @@ pub(crate) fn batch(zone: &mut Zone, body: &[u8], now: Timestamp) -> Result<Repl
         let asked = body.get(key).is_some_and(|list| !list.is_null());
         if asked { Value::from(records.iter().map(Record::to_json).collect::<Vec<_>>()) } else { Value::Null }
     };
-    Ok(Reply::result(json!({
+    Ok(Reply::result(&json!({
         "deletes": shown("deletes", &applied.deletes),
         "patches": shown("patches", &applied.patches),
         "puts": shown("puts", &applied.puts),
@@ -109,5 +109,5 @@ fn apply(zone: &mut Zone, changes: &Changes, now: Timestamp) -> Result<Applied, 
 /// The only record that a request for one record changed.
 fn one(records: Vec<Record>) -> Result<Reply, ApiError> {
     let record = records.into_iter().next().ok_or_else(ApiError::body)?;
-    Ok(Reply::result(record.to_json()))
+    Ok(Reply::result(&record.to_json()))
 }

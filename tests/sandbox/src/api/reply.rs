@@ -21,12 +21,12 @@ impl Reply {
     }
 
     /// A success without paging.
-    pub(crate) fn result(result: Value) -> Reply {
+    pub(crate) fn result(result: &Value) -> Reply {
         Reply::json(200, &json!({ "result": result, "success": true, "errors": [], "messages": [] }))
     }
 
     /// A page of a list.
-    pub(crate) fn page(result: Vec<Value>, page: u64, per_page: u64, total: u64) -> Reply {
+    pub(crate) fn page(result: &[Value], page: u64, per_page: u64, total: u64) -> Reply {
         let info = json!({
             "page": page,
             "per_page": per_page,

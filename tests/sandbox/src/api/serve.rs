@@ -146,7 +146,9 @@ fn limited(retry_after: Option<u64>) -> Reply {
 }
 
 fn html(status: u16) -> Reply {
-    let body = format!("<!DOCTYPE html>\n<html><head><title>{status}</title></head><body>Error {status}</body></html>\n");
+    let body = format!(
+        "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body>Error {status}</body></html>\n"
+    );
     Reply { status, headers: Vec::new(), content_type: "text/html; charset=UTF-8", body: body.into_bytes() }
 }
 

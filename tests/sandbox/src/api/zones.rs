@@ -25,8 +25,8 @@ pub(crate) fn list(zones: &[Zone], token: &Token, query: &Query) -> Result<Reply
         .collect();
     chosen.sort_by(|a, b| a.name.cmp(&b.name));
     let total = chosen.len() as u64;
-    let shown = page.cut(chosen).into_iter().map(show).collect();
-    Ok(Reply::page(shown, page.number, page.size, total))
+    let shown: Vec<Value> = page.cut(chosen).into_iter().map(show).collect();
+    Ok(Reply::page(&shown, page.number, page.size, total))
 }
 
 /// A zone as the API shows it.

@@ -122,7 +122,9 @@ fn at_name<'a>(view: &'a View, path: &Path, kind: RecordType, at: Instant) -> St
 }
 
 fn target(set: &RecordSet) -> Option<Name> {
-    set.data.iter().find_map(|data| if let RData::CNAME(target) = data { Some(target.0.clone()) } else { None })
+    set.data
+        .iter()
+        .find_map(|data| if let RData::CNAME(target) = data { Some(target.0.clone()) } else { None })
 }
 
 pub(crate) fn records<'a>(owner: &Name, set: &'a RecordSet) -> impl Iterator<Item = Record> + use<'a> {

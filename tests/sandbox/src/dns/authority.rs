@@ -48,7 +48,11 @@ impl Authority {
         let authority = Authority {
             name,
             address,
-            inner: Mutex::new(Inner { settings: DnsSettings::default(), view: View::default(), frozen_at: None }),
+            inner: Mutex::new(Inner {
+                settings: DnsSettings::default(),
+                view: View::default(),
+                frozen_at: None,
+            }),
         };
         authority.set(settings);
         authority
@@ -78,7 +82,8 @@ impl Authority {
         let mut inner = lock(&self.inner);
         let DnsSettings { delay_ms, jitter_ms, .. } = inner.settings;
         let delay = |key: &Key| {
-            let share = ids::number(&[&self.name, &key.0.0.join("."), &key.1.to_string(), &serial.to_string()]);
+            let share =
+                ids::number(&[&self.name, &key.0.0.join("."), &key.1.to_string(), &serial.to_string()]);
             delay_ms + share % (jitter_ms + 1)
         };
         inner.view.learn(zone, published, |key| now + Duration::from_millis(delay(key)));

@@ -103,7 +103,8 @@ fn lead_to_edge(sets: &mut RecordSets, path: &Path, edge: &Edge) {
 /// A CNAME at the apex answers with the addresses it leads to, as far as the zone itself holds them:
 /// <https://developers.cloudflare.com/dns/cname-flattening/>.
 fn flatten(sets: &mut RecordSets, zone: &Zone, alias: &Record, apex: &Path) {
-    let targets = zone.records.values().filter(|record| record.kind.is_address() && record.name == alias.content);
+    let targets =
+        zone.records.values().filter(|record| record.kind.is_address() && record.name == alias.content);
     for target in targets {
         if let Some(data) = data(target) {
             add(sets, apex.clone(), seconds(target), data);

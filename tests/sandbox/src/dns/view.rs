@@ -43,7 +43,11 @@ impl View {
     }
 
     /// All record sets of a name that show at a time.
-    pub(crate) fn sets_of<'a>(&'a self, path: &Path, at: Instant) -> impl Iterator<Item = &'a RecordSet> + use<'a> {
+    pub(crate) fn sets_of<'a>(
+        &'a self,
+        path: &Path,
+        at: Instant,
+    ) -> impl Iterator<Item = &'a RecordSet> + use<'a> {
         let range = (path.clone(), u16::MIN)..=(path.clone(), u16::MAX);
         self.sets.range(range).filter_map(move |(_, versions)| showing(versions, at))
     }

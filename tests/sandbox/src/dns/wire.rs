@@ -64,7 +64,11 @@ const LARGEST_UDP: u16 = 1_232;
 
 #[async_trait]
 impl RequestHandler for Wire {
-    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut reply: R) -> ResponseInfo {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        mut reply: R,
+    ) -> ResponseInfo {
         let Some(answer) = self.answer(request) else {
             return without_answer(Metadata::response_from_request(&request.metadata));
         };

@@ -285,7 +285,8 @@ impl Seed {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Seed, SeedError> {
         let shown = || path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| SeedError::Read { path: shown(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| SeedError::Read { path: shown(), source })?;
         Seed::parse(&text)
     }
 

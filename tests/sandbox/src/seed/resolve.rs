@@ -69,7 +69,8 @@ impl Seed {
         distinct("name server", self.dns.iter().map(|server| server.name.as_str()))?;
         distinct("resolver", self.resolvers.iter().map(|resolver| resolver.name.as_str()))?;
         let name_servers: Vec<String> = self.dns.iter().map(|server| server.name.clone()).collect();
-        let zones: Vec<Zone> = self.zones.iter().map(|seed| zone(seed, &name_servers)).collect::<Result<_, _>>()?;
+        let zones: Vec<Zone> =
+            self.zones.iter().map(|seed| zone(seed, &name_servers)).collect::<Result<_, _>>()?;
         distinct("zone id", zones.iter().map(|zone| zone.id.as_str()))?;
         Ok(Plot {
             api: self.api.listen,
@@ -78,7 +79,11 @@ impl Seed {
             tokens: self.tokens.iter().map(|seed| token(seed, &zones)).collect::<Result<_, _>>()?,
             edge: Edge { v4: self.edge.v4.clone(), v6: self.edge.v6.clone() },
             servers: self.dns.iter().map(server).collect(),
-            resolvers: self.resolvers.iter().map(|seed| resolver(seed, &name_servers)).collect::<Result<_, _>>()?,
+            resolvers: self
+                .resolvers
+                .iter()
+                .map(|seed| resolver(seed, &name_servers))
+                .collect::<Result<_, _>>()?,
             sites: self.sites.clone(),
             zones,
         })
@@ -125,7 +130,8 @@ fn token(seed: &TokenSeed, zones: &[Zone]) -> Result<Token, SeedError> {
             return Err(SeedError::Unknown { by, what: "zone", value: name.clone() });
         }
     }
-    let grants = seed.grants.iter().map(|grant| Grant { zones: grant.zones.clone(), allow: grant.allow.clone() });
+    let grants =
+        seed.grants.iter().map(|grant| Grant { zones: grant.zones.clone(), allow: grant.allow.clone() });
     Ok(Token {
         name: seed.name.clone(),
         id: ids::hex(&["token", &seed.name]),
@@ -173,7 +179,7 @@ fn add(zone: &mut Zone, seed: &RecordSeed, now: Timestamp) -> Result<(), SeedErr
         priority: seed.priority,
         ttl: seed.ttl,
         proxied: seed.proxied,
-        comment: seed.comment.clone().map(Some),
+        comment: seed.comment.clone(),
         tags: seed.tags.clone(),
         settings: seed.settings.clone(),
     };

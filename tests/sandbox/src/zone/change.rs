@@ -40,11 +40,11 @@ impl Zone {
         }
         for (id, draft) in &changes.patches {
             let before = self.records.get(id).ok_or(Refusal::UnknownRecord)?.clone();
-            applied.patches.push(self.replace(before.clone(), &draft.over(&before), now)?);
+            applied.patches.push(self.replace(&before, &draft.over(&before), now)?);
         }
         for (id, draft) in &changes.puts {
             let before = self.records.get(id).ok_or(Refusal::UnknownRecord)?.clone();
-            applied.puts.push(self.replace(before, draft, now)?);
+            applied.puts.push(self.replace(&before, draft, now)?);
         }
         for draft in &changes.posts {
             applied.posts.push(self.add(draft, now)?);
@@ -66,7 +66,7 @@ impl Zone {
         self.insert(record)
     }
 
-    fn replace(&mut self, before: Record, draft: &Draft, now: Timestamp) -> Result<Record, Refusal> {
+    fn replace(&mut self, before: &Record, draft: &Draft, now: Timestamp) -> Result<Record, Refusal> {
         let mut after = draft.resolve(self, before.id.clone(), now)?;
         after.created_on = before.created_on;
         after.comment_modified_on =
@@ -85,7 +85,8 @@ impl Zone {
     /// <https://developers.cloudflare.com/dns/manage-dns-records/troubleshooting/records-with-same-name/>.
     fn check_beside_others(&self, record: &Record) -> Result<(), Refusal> {
         let apex = self.name.as_str();
-        for other in self.records.values().filter(|other| other.id != record.id && other.name == record.name) {
+        for other in self.records.values().filter(|other| other.id != record.id && other.name == record.name)
+        {
             if other.identical(record) {
                 return Err(Refusal::Identical);
             }

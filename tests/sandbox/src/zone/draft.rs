@@ -17,7 +17,8 @@ pub(crate) struct Draft {
     pub(crate) priority: Option<u16>,
     pub(crate) ttl: Option<u32>,
     pub(crate) proxied: Option<bool>,
-    pub(crate) comment: Option<Option<String>>,
+    /// Empty is none.
+    pub(crate) comment: Option<String>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) settings: Option<Map<String, Value>>,
 }
@@ -34,7 +35,9 @@ impl Draft {
             data: named("data").map(object).transpose()?.map(Value::Object),
             priority: named("priority").map(priority).transpose()?,
             ttl: named("ttl").map(ttl).transpose()?,
-            proxied: named("proxied").map(|value| value.as_bool().ok_or(Refusal::ProxiedNotBoolean)).transpose()?,
+            proxied: named("proxied")
+                .map(|value| value.as_bool().ok_or(Refusal::ProxiedNotBoolean))
+                .transpose()?,
             comment: fields.get("comment").map(comment).transpose()?,
             tags: fields.get("tags").map(tags).transpose()?,
             settings: named("settings").map(object).transpose()?,
@@ -52,7 +55,7 @@ impl Draft {
             priority: self.priority.or(before.priority),
             ttl: self.ttl.or(Some(before.ttl)),
             proxied: self.proxied.or(Some(before.proxied)),
-            comment: self.comment.clone().or_else(|| Some(before.comment.clone())),
+            comment: self.comment.clone().or_else(|| before.comment.clone()),
             tags: self.tags.clone().or_else(|| Some(before.tags.clone())),
             settings: self.settings.clone().or_else(|| Some(before.settings.clone())),
         }
@@ -71,14 +74,14 @@ impl Draft {
             id,
             name,
             kind,
-            content: value.content,
+            content: value.text,
             data: value.data,
             priority: value.priority,
             // A proxied record is always automatic, whatever was asked for:
             // https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/
             ttl: if proxied { 1 } else { checked_ttl(self.ttl.unwrap_or(1), zone.shortest_ttl)? },
             proxied,
-            comment: checked_comment(self.comment.clone().flatten(), zone)?,
+            comment: checked_comment(self.comment.as_deref().unwrap_or_default(), zone)?,
             tags: checked_tags(self.tags.clone().unwrap_or_default(), zone)?,
             settings: self.settings.clone().unwrap_or_default(),
             created_on: now,
@@ -104,7 +107,11 @@ fn object(value: &Value) -> Result<Map<String, Value>, Refusal> {
 
 /// A whole number of any JSON spelling: clients send 300 and 300.0.
 fn whole(value: &Value) -> Option<u64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be whole and in range"
+    )]
     let from_float = |number: f64| {
         (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)).then_some(number as u64)
     };
@@ -123,15 +130,17 @@ fn ttl(value: &Value) -> Result<u32, Refusal> {
     Ok(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn comment(value: &Value) -> Result<Option<String>, Refusal> {
-    if value.is_null() { Ok(None) } else { text(value, "comment").map(|said| (!said.is_empty()).then_some(said)) }
+fn comment(value: &Value) -> Result<String, Refusal> {
+    if value.is_null() { Ok(String::new()) } else { text(value, "comment") }
 }
 
 fn tags(value: &Value) -> Result<Vec<String>, Refusal> {
     let refusal = || Refusal::Body("tags is no list of texts".into());
     match value {
         Value::Null => Ok(Vec::new()),
-        Value::Array(tags) => tags.iter().map(|tag| tag.as_str().map(str::to_owned).ok_or_else(refusal)).collect(),
+        Value::Array(tags) => {
+            tags.iter().map(|tag| tag.as_str().map(str::to_owned).ok_or_else(refusal)).collect()
+        }
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Err(refusal()),
     }
 }
@@ -140,10 +149,13 @@ fn checked_ttl(ttl: u32, shortest: u32) -> Result<u32, Refusal> {
     if ttl == 1 || (shortest..=LONGEST_TTL).contains(&ttl) { Ok(ttl) } else { Err(Refusal::Ttl { shortest }) }
 }
 
-fn checked_comment(comment: Option<String>, zone: &Zone) -> Result<Option<String>, Refusal> {
+fn checked_comment(comment: &str, zone: &Zone) -> Result<Option<String>, Refusal> {
     let limit = zone.plan.comment_limit();
-    let length = comment.as_deref().unwrap_or_default().chars().count();
-    if length > limit { Err(Refusal::Comment { length, limit }) } else { Ok(comment) }
+    let length = comment.chars().count();
+    if length > limit {
+        return Err(Refusal::Comment { length, limit });
+    }
+    Ok((!comment.is_empty()).then(|| comment.to_owned()))
 }
 
 fn checked_tags(tags: Vec<String>, zone: &Zone) -> Result<Vec<String>, Refusal> {
@@ -196,14 +208,14 @@ fn host(text: &str) -> Option<String> {
 
 /// The value of a record in its normal form.
 struct Content {
-    content: String,
+    text: String,
     data: Option<Value>,
     priority: Option<u16>,
 }
 
 impl Content {
     fn of(kind: Kind, draft: &Draft) -> Result<Content, Refusal> {
-        let plain = |content: String| Content { content, data: None, priority: None };
+        let plain = |text: String| Content { text, data: None, priority: None };
         match kind {
             Kind::A => v4(given(draft)?).map(plain),
             Kind::AAAA => v6(given(draft)?).map(plain),
@@ -242,9 +254,9 @@ fn v6(content: &str) -> Result<String, Refusal> {
 }
 
 fn mx(draft: &Draft) -> Result<Content, Refusal> {
-    let content = host(given(draft)?).ok_or(Refusal::Content(Kind::MX))?;
+    let text = host(given(draft)?).ok_or(Refusal::Content(Kind::MX))?;
     let priority = draft.priority.ok_or(Refusal::Missing("priority"))?;
-    Ok(Content { content, data: None, priority: Some(priority) })
+    Ok(Content { text, data: None, priority: Some(priority) })
 }
 
 /// The fields of a CAA record, from `data` or from a content such as `0 issue "letsencrypt.org"`.
@@ -253,10 +265,10 @@ fn caa(draft: &Draft) -> Result<Content, Refusal> {
     let flags = number(Kind::CAA, &data, "flags", u16::from(u8::MAX))?;
     let tag = field(Kind::CAA, &data, "tag")?;
     let value = field(Kind::CAA, &data, "value")?.trim_matches('"').to_owned();
-    let content = format!("{flags} {tag} \"{value}\"");
+    let text = format!("{flags} {tag} \"{value}\"");
     data.insert("flags".into(), flags.into());
     data.insert("value".into(), value.into());
-    Ok(Content { content, data: Some(Value::Object(data)), priority: None })
+    Ok(Content { text, data: Some(Value::Object(data)), priority: None })
 }
 
 /// The fields of an SRV record, from `data` or from a content such as `10 5 5060 sip.example.com`.
@@ -271,20 +283,22 @@ fn srv(draft: &Draft) -> Result<Content, Refusal> {
     let wrong = Refusal::Data { kind: Kind::SRV, field: "target" };
     let target = host(&field(Kind::SRV, &data, "target")?).ok_or(wrong)?;
     data.insert("target".into(), target.clone().into());
-    let content = format!("{weight} {port} {target}");
-    Ok(Content { content, data: Some(Value::Object(data)), priority: Some(priority) })
+    let text = format!("{weight} {port} {target}");
+    Ok(Content { text, data: Some(Value::Object(data)), priority: Some(priority) })
 }
 
 /// Types whose fields the sandbox keeps and returns but does not read.
 fn structured(kind: Kind, draft: &Draft) -> Result<Content, Refusal> {
-    let content = match (&draft.content, &draft.data) {
-        (_, Some(Value::Object(fields))) => {
-            fields.values().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect::<Vec<_>>().join(" ")
-        }
+    let text = match (&draft.content, &draft.data) {
+        (_, Some(Value::Object(fields))) => fields
+            .values()
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" "),
         (Some(content), _) if !content.is_empty() => content.clone(),
         (_, _) => return Err(Refusal::Data { kind, field: "data" }),
     };
-    Ok(Content { content, data: draft.data.clone(), priority: draft.priority })
+    Ok(Content { text, data: draft.data.clone(), priority: draft.priority })
 }
 
 fn fields_or(kind: Kind, draft: &Draft, names: &[&'static str]) -> Result<Map<String, Value>, Refusal> {

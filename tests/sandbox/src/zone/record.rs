@@ -32,7 +32,6 @@ macro_rules! kinds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "UPPERCASE")]
         #[expect(missing_docs, reason = "each variant is the record type it is called after")]
-        #[expect(clippy::upper_case_acronyms, reason = "record types are written so")]
         pub enum Kind { $($kind),+ }
 
         impl Kind {
@@ -50,8 +49,8 @@ macro_rules! kinds {
 }
 
 kinds!(
-    A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP, SVCB,
-    TLSA, TXT, URI
+    A, AAAA, CAA, CERT, CNAME, DNSKEY, DS, HTTPS, LOC, MX, NAPTR, NS, OPENPGPKEY, PTR, SMIMEA, SRV, SSHFP,
+    SVCB, TLSA, TXT, URI
 );
 
 impl Kind {

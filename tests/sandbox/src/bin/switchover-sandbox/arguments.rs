@@ -43,7 +43,9 @@ impl Arguments {
             [] => Err(Usage("a seed file is missing".into())),
             [Some("-h" | "--help"), ..] => Ok(Arguments::Help),
             [Some("-V" | "--version"), ..] => Ok(Arguments::Version),
-            [Some(option), ..] if option.starts_with('-') => Err(Usage(format!("there is no option {option}"))),
+            [Some(option), ..] if option.starts_with('-') => {
+                Err(Usage(format!("there is no option {option}")))
+            }
             [_] => Ok(Arguments::Run { seed: PathBuf::from(&arguments[0]), command: Vec::new() }),
             [_, Some("--")] => Err(Usage("the command after -- is missing".into())),
             [_, Some("--"), ..] => {

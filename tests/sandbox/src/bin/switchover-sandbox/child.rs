@@ -19,12 +19,10 @@ pub(crate) async fn run(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .envs(environment)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display())))?;
+    let mut child =
+        Command::new(program).args(arguments).envs(environment).kill_on_drop(true).spawn().map_err(
+            |error| io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display())),
+        )?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     loop {
         let heard = tokio::select! {

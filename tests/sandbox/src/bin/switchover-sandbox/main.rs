@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use secrecy::ExposeSecret;
-use switchover_sandbox::{Sandbox, Seed};
+use switchover_sandbox::{Sandbox, Seed, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::{Arguments, HELP, Usage};
@@ -23,7 +23,9 @@ const FAILED: u8 = 1;
 fn main() -> ExitCode {
     let run = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(Arguments::Help) => return said(HELP),
-        Ok(Arguments::Version) => return said(concat!("switchover-sandbox ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Arguments::Version) => {
+            return said(concat!("switchover-sandbox ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
         Ok(Arguments::Run { seed, command }) => (seed, command),
         Err(Usage(wrong)) => return complain(USAGE, &format!("{wrong}; see --help")),
     };
@@ -38,7 +40,10 @@ fn main() -> ExitCode {
     let code = runtime.block_on(run_sandbox(seed, &run.1));
     // Requests that hang are of no interest any more.
     runtime.shutdown_background();
-    code.unwrap_or_else(|error| complain(FAILED, &with_causes(error.as_ref())))
+    code.unwrap_or_else(|error| {
+        let in_seed = matches!(error.downcast_ref(), Some(StartError::Seed(_)));
+        complain(if in_seed { CONFIGURATION } else { FAILED }, &with_causes(error.as_ref()))
+    })
 }
 
 fn said(text: &str) -> ExitCode {
@@ -53,13 +58,8 @@ fn complain(code: u8, text: &str) -> ExitCode {
 }
 
 fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 async fn run_sandbox(seed: Seed, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {

@@ -17,5 +17,6 @@ pub(crate) fn listening(sandbox: &Sandbox) -> String {
         rows.push(("site".into(), format!("http://{}", site.address), about));
     }
     let width = rows.iter().map(|(_, place, _)| place.len()).max().unwrap_or(0);
-    rows.into_iter().map(|(what, place, about)| format!("{what:<9} {place:<width$}  {about}\n")).collect()
+    let lines = rows.iter().map(|(what, place, about)| format!("{what:<9} {place:<width$}  {about}"));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
