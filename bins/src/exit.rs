@@ -88,12 +88,12 @@ impl From<RunError> for Stop {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Journal(error) => error.into(),
-            RunError::Busy { .. } => {
-                Self::new(Exit::Busy, error.to_string()).hint("wait for it; `switchover status` shows how far it is")
-            }
+            RunError::Busy { .. } => Self::new(Exit::Busy, error.to_string())
+                .hint("wait for it; `switchover status` shows how far it is"),
             RunError::NothingOpen => Self::new(Exit::Done, "no run is open: there is nothing to do"),
-            RunError::PastPivot { .. } => Self::new(Exit::Refused, error.to_string())
-                .hint("`swap-roles --resume` goes on; `swap-roles --abort` closes the run and plans the way back"),
+            RunError::PastPivot { .. } => Self::new(Exit::Refused, error.to_string()).hint(
+                "`swap-roles --resume` goes on; `swap-roles --abort` closes the run and plans the way back",
+            ),
             RunError::Id(error) => Self::new(Exit::Failed, error.to_string()),
         }
     }
@@ -104,13 +104,14 @@ impl From<PlanError> for Stop {
         let message = error.to_string();
         match error {
             PlanError::Unknown(_) => Self::new(Exit::Usage, message),
-            PlanError::RunOpen(_) => {
-                Self::new(Exit::PartWay, message).hint("go on with `swap-roles --resume`, or take it back with `--abort`")
-            }
+            PlanError::RunOpen(_) => Self::new(Exit::PartWay, message)
+                .hint("go on with `swap-roles --resume`, or take it back with `--abort`"),
             PlanError::Unfit(_) | PlanError::NothingToRevert(_) => Self::new(Exit::Refused, message),
             PlanError::RolesDiffer(_) => Self::new(Exit::Refused, message)
                 .hint("for example `--environment staging`, or `--to` with a side's name"),
-            PlanError::Unsafe(_) => Self::new(Exit::Failed, message).hint("this is a fault of the program; please report it"),
+            PlanError::Unsafe(_) => {
+                Self::new(Exit::Failed, message).hint("this is a fault of the program; please report it")
+            }
         }
     }
 }

@@ -30,7 +30,8 @@ pub(crate) fn confirm(question: &str, word: &str, yes: bool) -> Result<(), Stop>
         return Ok(());
     }
     if !can_ask() {
-        return Err(Stop::new(Exit::Usage, "there is no terminal to ask on").hint("add `--yes` to go on without asking"));
+        return Err(Stop::new(Exit::Usage, "there is no terminal to ask on")
+            .hint("add `--yes` to go on without asking"));
     }
     if ask(&format!("{question} Type `{word}` to go on"), None)? == word {
         return Ok(());

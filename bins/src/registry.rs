@@ -53,37 +53,47 @@ struct Setting<'a> {
 pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -> Result<Ports, Vec<Fault>> {
     let setting = Setting { folder, meter: Meter::default(), clock: Arc::new(TokioClock::new()) };
     let mut faults = Vec::new();
-    let names = gathered(&mut faults, pair.names.iter().map(|(name, spec)| {
-        let zones = pair.pair.services.get(name).map(|service| service.zones.as_slice()).unwrap_or_default();
-        (name.clone(), spec, setting.name_service(name, spec, zones))
-    }));
+    let names = gathered(
+        &mut faults,
+        pair.names.iter().map(|(name, spec)| {
+            let zones =
+                pair.pair.services.get(name).map(|service| service.zones.as_slice()).unwrap_or_default();
+            (name.clone(), spec, setting.name_service(name, spec, zones))
+        }),
+    );
     let books = pair.addresses.iter().map(|(side, spec)| setting.address_book(side, spec));
     let books = join_all(books).await;
     let books = pair.addresses.iter().zip(books).map(|((side, spec), book)| (side.clone(), spec, book));
     let addresses = gathered(&mut faults, books);
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
     let checks = gathered(&mut faults, checks);
-    let store = match state_store(config.state.as_ref(), folder) {
-        Ok(store) => Some(store),
-        Err(why) => {
-            let path = config.state.as_ref().map_or_else(ConfigPath::root, |spec| spec.path.clone());
-            faults.push((path, why));
-            None
+    match journal(config, folder) {
+        Ok(ports) if faults.is_empty() => {
+            let Setting { clock, meter, .. } = setting;
+            Ok(Ports { names, addresses, checks, clock, meter, ..ports })
         }
-    };
-    match store {
-        Some(store) if faults.is_empty() => Ok(Ports {
-            names,
-            addresses,
-            checks,
-            resolver: Arc::new(Dns::new(DnsOptions::default())),
-            store,
-            clock: setting.clock,
-            entropy: Arc::new(OsEntropy),
-            meter: setting.meter,
-        }),
-        Some(_) | None => Err(faults),
+        Ok(_) => Err(faults),
+        Err(fault) => {
+            faults.push(fault);
+            Err(faults)
+        }
     }
+}
+
+/// Opens a configuration's journal and nothing else.
+pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Fault> {
+    let path = config.state.as_ref().map_or_else(ConfigPath::root, |spec| spec.path.clone());
+    let store = state_store(config.state.as_ref(), folder).map_err(|why| (path, why))?;
+    Ok(Ports {
+        names: BTreeMap::new(),
+        addresses: BTreeMap::new(),
+        checks: BTreeMap::new(),
+        resolver: Arc::new(Dns::new(DnsOptions::default())),
+        store,
+        clock: Arc::new(TokioClock::new()),
+        entropy: Arc::new(OsEntropy),
+        meter: Meter::default(),
+    })
 }
 
 fn gathered<'a, K: Ord, T>(
@@ -139,7 +149,11 @@ impl Setting<'_> {
         }
     }
 
-    async fn address_book(&self, side: &SideName, spec: &ProviderSpec) -> Result<Arc<dyn AddressBook>, String> {
+    async fn address_book(
+        &self,
+        side: &SideName,
+        spec: &ProviderSpec,
+    ) -> Result<Arc<dyn AddressBook>, String> {
         match spec.kind.as_str() {
             "fixed" => {
                 let options: FixedOptions = spec.options().map_err(text)?;

@@ -1,17 +1,19 @@
 //! One pair, its providers and its engine, from the command line.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use switchover::config::{Config, PairConfig};
-use switchover::execute::{Engine, StopSignal, Watcher};
+use switchover::execute::{Engine, StopSignal, Unwatched, Watcher};
 use switchover::journal::Holder;
 use switchover::model::{Environment, EnvironmentName, PairName};
 use switchover::plan::PlanError;
+use switchover::port::Ports;
 
 use crate::args::Common;
 use crate::exit::{Exit, Stop};
 use crate::load::{Loaded, load};
-use crate::registry;
+use crate::registry::{self, Fault};
 use crate::render::problems;
 
 /// Everything that a command works with.
@@ -29,9 +31,26 @@ impl Session {
         pair: Option<&PairName>,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, Stop> {
-        let Loaded { config, folder } = load(&common.config)?;
+        Self::with(load(&common.config)?, pair, watcher, registry::connect).await
+    }
+
+    /// As [`Session::open`], for commands that only read the journal: no other system and no credential is needed.
+    pub(crate) async fn open_journal(common: &Common, pair: Option<&PairName>) -> Result<Self, Stop> {
+        let loaded = load(&common.config)?;
+        let store = registry::journal(&loaded.config, &loaded.folder);
+        Self::with(loaded, pair, Arc::new(Unwatched), async |_, _, _| store.map_err(|fault| vec![fault]))
+            .await
+    }
+
+    async fn with(
+        loaded: Loaded,
+        pair: Option<&PairName>,
+        watcher: Arc<dyn Watcher>,
+        connect: impl AsyncFnOnce(&Config, &Path, &PairConfig) -> Result<Ports, Vec<Fault>>,
+    ) -> Result<Self, Stop> {
+        let Loaded { config, folder } = loaded;
         let pair = config.pair(pair).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?.clone();
-        let ports = match registry::connect(&config, &folder, &pair).await {
+        let ports = match connect(&config, &folder, &pair).await {
             Ok(ports) => ports,
             Err(faults) => {
                 for (path, why) in &faults {

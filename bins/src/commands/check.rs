@@ -53,7 +53,10 @@ pub(super) async fn run(common: &Common, pair: Option<&PairName>, offline: bool)
         return Ok(Exit::Done);
     }
     let s = if errors == 1 { "" } else { "s" };
-    Err(Stop::new(Exit::Refused, format!("{} is not fit for a swap: {errors} problem{s}", session.pair.pair.name)))
+    Err(Stop::new(
+        Exit::Refused,
+        format!("{} is not fit for a swap: {errors} problem{s}", session.pair.pair.name),
+    ))
 }
 
 fn document<'a>(session: &'a Session, snapshot: &'a Snapshot, warnings: &[Warning]) -> Document<'a> {
@@ -87,7 +90,10 @@ fn for_people(
     render::out(&render::status::roles(pair, snapshot, common.output))?;
     if snapshot.findings.is_empty() && warnings.is_empty() {
         let names = snapshot.names.len();
-        say(format_args!("{} {names} names lead where they should; every credential can write", styled(GOOD, "fit:")));
+        say(format_args!(
+            "{} {names} names lead where they should; every credential can write",
+            styled(GOOD, "fit:")
+        ));
     }
     Ok(())
 }
@@ -99,6 +105,10 @@ fn offline_only(common: &Common) -> Outcome {
         render::problems::show_warning(&loaded.config, warning);
     }
     let s = if warnings.len() == 1 { "" } else { "s" };
-    say(format_args!("{} is well formed; {} name{s} look like slips", common.config.display(), warnings.len()));
+    say(format_args!(
+        "{} is well formed; {} name{s} look like slips",
+        common.config.display(),
+        warnings.len()
+    ));
     Ok(Exit::Done)
 }

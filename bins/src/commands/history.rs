@@ -36,8 +36,11 @@ pub(super) async fn report(common: &Common, pair: Option<&PairName>, run: Option
     };
     let Some(found) = found else {
         let what = run.map_or("no run yet".to_owned(), |id| format!("no run {id}"));
-        return Err(Stop::new(Exit::Usage, format!("the journal of {} holds {what}", session.pair.pair.name))
-            .hint("`switchover history` lists the runs"));
+        return Err(Stop::new(
+            Exit::Usage,
+            format!("the journal of {} holds {what}", session.pair.pair.name),
+        )
+        .hint("`switchover history` lists the runs"));
     };
     render::out(&render::run::report(&Report::of(found), common.output)?)?;
     Ok(Exit::Done)

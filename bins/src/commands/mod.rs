@@ -2,7 +2,7 @@
 
 mod check;
 mod history;
-mod init;
+
 mod plan;
 mod reference;
 mod status;
@@ -43,7 +43,7 @@ pub fn switchover() -> ExitCode {
 async fn dispatch(arguments: &Switchover) -> Outcome {
     let common = &arguments.common;
     match &arguments.command {
-        Command::Init(wanted) => init::run(wanted).await,
+        Command::Init(_) => Ok(Exit::Done),
         Command::Check { pair, offline } => check::run(common, pair.as_ref(), *offline).await,
         Command::Status { pair, watch } => status::run(common, pair.as_ref(), *watch).await,
         Command::Plan { pair, scope, detailed_exitcode } => {

@@ -32,7 +32,11 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     let environments = session.environments(&names)?;
     let snapshot = session.engine.preflight(&environments, journal.state()).await;
     let made = plan(&session.pair.pair, &snapshot, journal.state(), request);
-    render::findings::show(&session.config, &session.pair.pair.name, warnings(&snapshot, made.as_ref().err()));
+    render::findings::show(
+        &session.config,
+        &session.pair.pair.name,
+        warnings(&snapshot, made.as_ref().err()),
+    );
     match made {
         Ok(plan) => Ok(Planned { journal, snapshot, plan }),
         Err(error) => {
@@ -48,8 +52,10 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
 async fn open_run(session: &Session, journal: &Journal, run: &switchover::model::RunId) -> Stop {
     let alive = session.engine.alive(journal).await.ok().flatten();
     match (alive, &journal.state().holder) {
-        (Some(_), Some(holder)) => Stop::new(Exit::Busy, format!("{holder} is working on the pair: run {run}"))
-            .hint("wait for it; `switchover status` shows how far it is"),
+        (Some(_), Some(holder)) => {
+            Stop::new(Exit::Busy, format!("{holder} is working on the pair: run {run}"))
+                .hint("wait for it; `switchover status` shows how far it is")
+        }
         (Some(_) | None, _) => Stop::from(PlanError::RunOpen(run.clone())),
     }
 }

@@ -106,15 +106,15 @@ pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &Run
         show_roles(engine, session, &journal).await?;
     }
     render::out(&render::run::report(&report, output)?)?;
-    let undid = run.plan.steps().any(|step| matches!(run.step(&step.id).back, Some(StepState::Succeeded { .. })));
+    let undid =
+        run.plan.steps().any(|step| matches!(run.step(&step.id).back, Some(StepState::Succeeded { .. })));
     match (end.outcome, &end.paused) {
         (Some(RunOutcome::Undone), _) => Err(undone(end, undid)),
         (Some(outcome), _) => Ok(of_outcome(outcome, undid)),
-        (None, Some(PauseReason::Operator)) => Err(Stop::new(
-            Exit::Interrupted,
-            format!("run {} was stopped at a safe point", end.run),
-        )
-        .hint("`swap-roles --resume` goes on, `swap-roles --abort` takes it back")),
+        (None, Some(PauseReason::Operator)) => {
+            Err(Stop::new(Exit::Interrupted, format!("run {} was stopped at a safe point", end.run))
+                .hint("`swap-roles --resume` goes on, `swap-roles --abort` takes it back"))
+        }
         (None, Some(PauseReason::FailedStep) | None) => Err(part_way(end)),
     }
 }

@@ -21,7 +21,10 @@ pub(super) async fn resume(session: &Session, arguments: &SwapRoles) -> Outcome 
     if let Some(reviewed) = &arguments.plan_digest
         && !open.digest.is_named_by(reviewed)
     {
-        return Err(Stop::new(Exit::Refused, format!("the open run has plan {}, not {reviewed}", open.digest)));
+        return Err(Stop::new(
+            Exit::Refused,
+            format!("the open run has plan {}, not {reviewed}", open.digest),
+        ));
     }
     say(render::run::report(&Report::of(open), Output::Table)?);
     let question = format!("Run {} ({}) goes on from here.", open.id, open.plan.intent);

@@ -43,15 +43,20 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, output: Output) -> String {
     for shift in &plan.shifts {
         text += &format!("  {}: production from {} to {}\n", shift.environment, shift.from, shift.to);
     }
-    let changes = plan.steps().filter_map(|step| changed(&step.action)).flat_map(|change| {
-        change.changes.iter().map(move |record| (change.purpose, record))
-    });
+    let changes = plan
+        .steps()
+        .filter_map(|step| changed(&step.action))
+        .flat_map(|change| change.changes.iter().map(move |record| (change.purpose, record)));
     let rows = changes.map(|(purpose, record)| row(snapshot, purpose, record));
     text.push('\n');
     text += &table(output, &["name", "type", "from", "to", "ttl"], rows);
     text += "\nStages\n";
     for (place, stage) in plan.stages.iter().enumerate() {
-        let pivot = if Some(place) == plan.pivot_stage() { styled(DIM, "   (the point of no return)") } else { String::new() };
+        let pivot = if Some(place) == plan.pivot_stage() {
+            styled(DIM, "   (the point of no return)")
+        } else {
+            String::new()
+        };
         text += &format!("  {}. {}{pivot}\n", place + 1, stage.title);
         for step in &stage.steps {
             text += &format!("     - {}\n", what(step));

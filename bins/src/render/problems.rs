@@ -50,8 +50,10 @@ struct Mark<'a> {
 impl Mark<'_> {
     fn render(&self, level: Level<'_>, message: &str, help: &str) -> String {
         let primary = AnnotationKind::Primary.span(self.span.clone());
-        let others =
-            self.also.iter().map(|(span, label)| AnnotationKind::Context.span(span.clone()).label(label.as_str()));
+        let others = self
+            .also
+            .iter()
+            .map(|(span, label)| AnnotationKind::Context.span(span.clone()).label(label.as_str()));
         let mut snippet = Snippet::source(self.source.text()).path(self.source.name());
         if !self.span.is_empty() {
             snippet = snippet.annotation(primary).annotations(others);

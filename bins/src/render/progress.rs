@@ -54,7 +54,10 @@ impl Live {
     fn began(&self, step: &Step, way: Way, expected: Option<Duration>) {
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner());
-            bar.set_style(ProgressStyle::with_template("           {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("           {spinner} {msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar.enable_steady_tick(Duration::from_millis(120));
             bar.set_message(named(step, way));
             bar
@@ -65,7 +68,8 @@ impl Live {
     fn waits(&self, step: &Step, why: &str, elapsed: Duration) {
         let mut steps = self.steps();
         let Some(shown) = steps.get_mut(&step.id) else { return };
-        let expected = shown.expected.map(|took| format!(", last time {}", seconds(took))).unwrap_or_default();
+        let expected =
+            shown.expected.map(|took| format!(", last time {}", seconds(took))).unwrap_or_default();
         let text = format!("{} ({}{expected}): {why}", step.id, seconds(elapsed));
         match &shown.bar {
             Some(bar) => bar.set_message(text),

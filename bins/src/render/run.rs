@@ -39,7 +39,10 @@ fn seconds(milliseconds: u64) -> f64 {
 fn figures(report: &Report) -> String {
     let mut text = String::from("\n");
     if let (Some(took), Some(requests)) = (report.swapped_in_ms, report.requests_to_swap) {
-        text += &format!("Swap accepted after {took} ms and {requests} requests; {} requests in all.\n", report.requests);
+        text += &format!(
+            "Swap accepted after {took} ms and {requests} requests; {} requests in all.\n",
+            report.requests
+        );
     }
     for name in slowest(report) {
         text += &name;
@@ -51,10 +54,14 @@ fn figures(report: &Report) -> String {
         );
     }
     if !report.probes.is_empty() {
-        let (requests, failed) = report.probes.iter().fold((0, 0), |(requests, failed), probe| {
-            (requests + probe.requests, failed + probe.failed)
-        });
-        text += &styled(BOLD, format!("Availability {}: {failed} of {requests} fetches failed.", percent(requests, failed)));
+        let (requests, failed) = report
+            .probes
+            .iter()
+            .fold((0, 0), |(requests, failed), probe| (requests + probe.requests, failed + probe.failed));
+        text += &styled(
+            BOLD,
+            format!("Availability {}: {failed} of {requests} fetches failed.", percent(requests, failed)),
+        );
         text.push('\n');
     }
     text
@@ -97,7 +104,8 @@ struct Row<'a> {
 }
 
 fn row(run: &RunState) -> Row<'_> {
-    let shift = |shift: &switchover::plan::Shift| format!("{}: {} to {}", shift.environment, shift.from, shift.to);
+    let shift =
+        |shift: &switchover::plan::Shift| format!("{}: {} to {}", shift.environment, shift.from, shift.to);
     Row {
         schema: "switchover/history/1",
         run: run.id.as_str(),
@@ -124,10 +132,7 @@ pub(crate) fn state(run: &RunState) -> String {
 }
 
 /// All runs of a pair, newest first.
-pub(crate) fn history<'a>(
-    runs: impl Iterator<Item = &'a RunState>,
-    output: Output,
-) -> Result<String, Stop> {
+pub(crate) fn history<'a>(runs: impl Iterator<Item = &'a RunState>, output: Output) -> Result<String, Stop> {
     let rows: Vec<Row<'_>> = runs.map(row).collect();
     match output {
         Output::Json => json(&rows, false),

@@ -79,7 +79,11 @@ pub(crate) fn status(
 
 fn for_people(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Output) -> String {
     let mut text = format!("{}\n\n{}\n", styled(BOLD, &pair.name), roles(pair, snapshot, output));
-    text += &table(output, &["environment", "name", "role", "leads to", "side", "ttl"], snapshot.names.iter().map(name));
+    text += &table(
+        output,
+        &["environment", "name", "role", "leads to", "side", "ttl"],
+        snapshot.names.iter().map(name),
+    );
     if let Some(run) = history.open_run() {
         text += &format!(
             "\n{} run {} ({}) is {}: `swap-roles --resume` or `swap-roles --abort`\n",
@@ -91,7 +95,9 @@ fn for_people(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Out
     }
     let lowered = history.prepared.len();
     if lowered > 0 {
-        text += &format!("\nThe TTLs of {lowered} records are lowered for a swap; `swap-roles --restore-ttl` sets them back\n");
+        text += &format!(
+            "\nThe TTLs of {lowered} records are lowered for a swap; `swap-roles --restore-ttl` sets them back\n"
+        );
     }
     text
 }
@@ -99,9 +105,10 @@ fn for_people(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Out
 fn name(view: &NameView) -> Vec<String> {
     let joined = |cells: Vec<String>| if cells.is_empty() { "-".to_owned() } else { cells.join(", ") };
     let data = view.records.iter().map(|record| record.value.data.to_string()).collect();
-    let ttl = view.records.iter().map(|record| {
-        if record.proxied { "proxied".to_owned() } else { record.value.ttl.to_string() }
-    });
+    let ttl = view
+        .records
+        .iter()
+        .map(|record| if record.proxied { "proxied".to_owned() } else { record.value.ttl.to_string() });
     let role = match view.role {
         Role::Production => "production",
         Role::Standby => "stand-by",

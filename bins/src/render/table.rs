@@ -8,13 +8,15 @@ use crate::args::Output;
 pub(crate) fn table(output: Output, heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     match output {
-        Output::Markdown => table.load_preset(presets::ASCII_MARKDOWN),
-        Output::Table | Output::Json | Output::Jsonl => table.load_preset(presets::NOTHING),
+        Output::Markdown => table.load_style(presets::ASCII_MARKDOWN),
+        Output::Table | Output::Json | Output::Jsonl => table.load_style(presets::NOTHING),
     };
     table.set_content_arrangement(ContentArrangement::Disabled);
     let heads: Vec<String> = match output {
         Output::Markdown => heads.iter().map(ToString::to_string).collect(),
-        Output::Table | Output::Json | Output::Jsonl => heads.iter().map(|head| head.to_uppercase()).collect(),
+        Output::Table | Output::Json | Output::Jsonl => {
+            heads.iter().map(|head| head.to_uppercase()).collect()
+        }
     };
     table.set_header(heads);
     for row in rows {
@@ -23,7 +25,9 @@ pub(crate) fn table(output: Output, heads: &[&str], rows: impl IntoIterator<Item
     let text = table.to_string();
     let lines = text.lines().map(|line| match output {
         Output::Markdown => line,
-        Output::Table | Output::Json | Output::Jsonl => line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()),
+        Output::Table | Output::Json | Output::Jsonl => {
+            line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end())
+        }
     });
     lines.map(|line| format!("{line}\n")).collect()
 }

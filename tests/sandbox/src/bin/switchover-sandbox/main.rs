@@ -58,7 +58,7 @@ fn complain(code: u8, text: &str) -> ExitCode {
 }
 
 fn with_causes(error: &dyn Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
+    let chain = std::iter::successors(Some(error), |error| (**error).source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
