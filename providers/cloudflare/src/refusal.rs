@@ -48,6 +48,20 @@ impl Refusal {
     }
 }
 
+/// Whether an error says that the zone is not where it was looked for.
+pub(crate) fn zone_is_gone(error: &NameError) -> bool {
+    match error {
+        NameError::ZoneNotFound { .. } => true,
+        NameError::Rejected { code, .. } => code.is_some_and(|code| NO_SUCH_ZONE.contains(&code)),
+        NameError::Unauthorized { .. }
+        | NameError::Forbidden { .. }
+        | NameError::Throttled { .. }
+        | NameError::Conflict { .. }
+        | NameError::Unavailable { .. }
+        | NameError::Unknown { .. } => false,
+    }
+}
+
 /// The error for a request that changes nothing, or for one that is known not to have been applied.
 pub(crate) async fn unchanged(
     client: &Client,

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use switchover::model::{DnsName, RecordData, RecordId, RecordValue, Ttl};
 use switchover::port::{NameError, NameService, RecordChange};
+use switchover_cloudflare::Cloudflare;
 
 use crate::fake::{Fake, Token, a, refusal, zone};
 use crate::server::{Reply, Request, cut, json as reply, text, throttled};
-use crate::setup::{Bench, apex, by_name, first, with_id};
+use crate::setup::{Bench, apex, by_name, first, options, with_id};
 
 fn three() -> Fake {
     Fake::new(vec![
@@ -179,6 +181,18 @@ async fn without_a_connection_nothing_was_sent() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let error = names.change(&apex(), &[change]).await.unwrap_err();
     assert!(matches!(error, NameError::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn without_tls_on_the_other_side_nothing_was_sent() {
+    let bench = Bench::new(three()).await;
+    let secure = options(&bench.server.url.replace("http://", "https://"));
+    let token = SecretString::from(crate::fake::TOKEN);
+    let names =
+        Cloudflare::new(&secure, token, &with_id(), bench.meter.clone(), bench.clock.clone()).unwrap();
+    let error = names.change(&apex(), &[bench.to("1", "192.0.2.101")]).await.unwrap_err();
+    assert!(matches!(error, NameError::Unavailable { .. }), "{error}");
+    assert!(bench.server.seen().is_empty());
 }
 
 #[tokio::test]
@@ -364,5 +378,5 @@ async fn the_first_batch_that_fails_stops_the_rest() {
 #[tokio::test]
 async fn the_longest_flight_is_told() {
     let bench = Bench::new(three()).await;
-    assert_eq!(bench.names.in_flight(), std::time::Duration::from_millis(120_500));
+    assert_eq!(bench.names.in_flight(), std::time::Duration::from_millis(120_600));
 }

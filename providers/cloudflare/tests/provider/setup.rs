@@ -61,8 +61,8 @@ pub(crate) struct Bench {
 pub(crate) fn options(url: &str) -> CloudflareOptions {
     CloudflareOptions {
         base_url: url.to_owned(),
-        connect_timeout: Period(Duration::from_millis(500)),
-        timeout: Period(Duration::from_millis(500)),
+        connect_timeout: Period(Duration::from_millis(300)),
+        timeout: Period(Duration::from_millis(600)),
         ..CloudflareOptions::default()
     }
 }
