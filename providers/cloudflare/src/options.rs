@@ -33,7 +33,7 @@ pub struct CloudflareOptions {
     pub base_url: String,
     /// How long to wait for a connection, TLS included.
     pub connect_timeout: Period,
-    /// How long one request may take in all, from the first byte sent to the last one read.
+    /// How long one request may take in all, from connecting to the last byte read. Longer than `connect_timeout`.
     pub timeout: Period,
     /// The longest time after which a change without an answer may still be applied. If absent, `timeout` and 2 minutes: that
     /// is how long Cloudflare's edge waits for the server behind it.
@@ -164,8 +164,9 @@ fn periods(options: &CloudflareOptions) -> Result<(), SetupError> {
     if options.connect_timeout.0.is_zero() {
         return wrong("connect_timeout", options.connect_timeout, "no connection is made in no time");
     }
-    if options.timeout < options.connect_timeout {
-        return wrong("timeout", options.timeout, "it must not be shorter than connect_timeout");
+    // Were the whole request given up first, a connection that was never made could not be told from an answer that never came.
+    if options.timeout <= options.connect_timeout {
+        return wrong("timeout", options.timeout, "it must be longer than connect_timeout");
     }
     if let Some(given) = options.in_flight.filter(|period| *period < options.timeout) {
         return wrong(

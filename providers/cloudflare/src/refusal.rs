@@ -38,13 +38,31 @@ pub(crate) enum Meaning {
 impl Refusal {
     /// What this refusal is about.
     pub(crate) fn meaning(&self) -> Meaning {
-        match self {
-            _ if self.has(&NO_SUCH_RECORD) => Meaning::NoSuchRecord,
-            _ if self.has(&NO_SUCH_ZONE) && matches!(self.status, 400 | 404) => Meaning::NoSuchZone,
-            _ if self.status == 401 || self.has(&BAD_TOKEN) => Meaning::BadToken,
-            _ if self.status == 403 || self.has(&NOT_ALLOWED) => Meaning::NotAllowed,
-            _ => Meaning::Other,
+        if self.has(&NO_SUCH_RECORD) {
+            Meaning::NoSuchRecord
+        } else if self.has(&NO_SUCH_ZONE) && matches!(self.status, 400 | 404) {
+            Meaning::NoSuchZone
+        } else if self.status == 401 || self.has(&BAD_TOKEN) {
+            Meaning::BadToken
+        } else if self.status == 403 || self.has(&NOT_ALLOWED) {
+            Meaning::NotAllowed
+        } else {
+            Meaning::Other
         }
+    }
+}
+
+/// Whether an error says that the zone is not where it was looked for.
+pub(crate) fn zone_is_gone(error: &NameError) -> bool {
+    match error {
+        NameError::ZoneNotFound { .. } => true,
+        NameError::Rejected { code, .. } => code.is_some_and(|code| NO_SUCH_ZONE.contains(&code)),
+        NameError::Unauthorized { .. }
+        | NameError::Forbidden { .. }
+        | NameError::Throttled { .. }
+        | NameError::Conflict { .. }
+        | NameError::Unavailable { .. }
+        | NameError::Unknown { .. } => false,
     }
 }
 

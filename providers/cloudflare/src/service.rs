@@ -12,7 +12,7 @@ use switchover::port::{Clock, Meter, NameError, NameService, RecordChange, ZoneV
 use crate::client::Client;
 use crate::locate::Directory;
 use crate::options::{CloudflareOptions, Settings, SetupError};
-use crate::refusal::unchanged;
+use crate::refusal::{unchanged, zone_is_gone};
 use crate::{change, listing, proof};
 
 const READ: &str = "read its records (permission DNS Read or DNS Write)";
@@ -67,7 +67,7 @@ impl Cloudflare {
 
     /// Forgets where the zone was if it was not there, so that the next question looks again.
     async fn noted<T>(&self, zone: &ZoneName, outcome: Result<T, NameError>) -> Result<T, NameError> {
-        if let Err(NameError::ZoneNotFound { .. }) = &outcome {
+        if outcome.as_ref().is_err_and(zone_is_gone) {
             self.directory.forget(zone).await;
         }
         outcome

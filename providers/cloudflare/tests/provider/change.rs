@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use switchover::model::{DnsName, RecordData, RecordId, RecordValue, Ttl};
 use switchover::port::{NameError, NameService, RecordChange};
+use switchover_cloudflare::Cloudflare;
 
 use crate::fake::{Fake, Token, a, refusal, zone};
 use crate::server::{Reply, Request, cut, json as reply, text, throttled};
-use crate::setup::{Bench, apex, by_name, first, with_id};
+use crate::setup::{Bench, apex, by_name, first, hurried, with_id};
 
 fn three() -> Fake {
     Fake::new(vec![
@@ -147,7 +149,7 @@ async fn after_an_answer_that_tells_nothing_the_outcome_is_unknown_and_nothing_i
         Reply::Reset,
         Reply::Hang,
     ] {
-        let bench = Bench::scripted(three(), &with_id(), first(99, write, fault.clone())).await;
+        let bench = Bench::with(hurried, three(), &with_id(), first(99, write, fault.clone())).await;
         let error = bench.change(&[bench.to("1", "192.0.2.101")]).await.unwrap_err();
         assert!(matches!(error, NameError::Unknown { .. }), "{fault:?}: {error}");
         assert_eq!(bench.meter.total(), 1, "{fault:?}");
@@ -158,7 +160,7 @@ async fn after_an_answer_that_tells_nothing_the_outcome_is_unknown_and_nothing_i
 async fn a_change_that_landed_without_an_answer_is_unknown() {
     let fake = three();
     let behind = fake.clone();
-    let bench = Bench::scripted(fake, &with_id(), move |request| {
+    let bench = Bench::with(hurried, fake, &with_id(), move |request| {
         write(request).then(|| {
             behind.answer(request);
             Reply::Hang
@@ -179,6 +181,18 @@ async fn without_a_connection_nothing_was_sent() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let error = names.change(&apex(), &[change]).await.unwrap_err();
     assert!(matches!(error, NameError::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn without_tls_on_the_other_side_nothing_was_sent() {
+    let bench = Bench::new(three()).await;
+    let secure = hurried(&bench.server.url.replace("http://", "https://"));
+    let token = SecretString::from(crate::fake::TOKEN);
+    let names =
+        Cloudflare::new(&secure, token, &with_id(), bench.meter.clone(), bench.clock.clone()).unwrap();
+    let error = names.change(&apex(), &[bench.to("1", "192.0.2.101")]).await.unwrap_err();
+    assert!(matches!(error, NameError::Unavailable { .. }), "{error}");
+    assert!(bench.server.seen().is_empty());
 }
 
 #[tokio::test]
@@ -359,10 +373,4 @@ async fn the_first_batch_that_fails_stops_the_rest() {
         }
         assert_eq!(bench.server.writes().len(), lucky + 1);
     }
-}
-
-#[tokio::test]
-async fn the_longest_flight_is_told() {
-    let bench = Bench::new(three()).await;
-    assert_eq!(bench.names.in_flight(), std::time::Duration::from_millis(120_500));
 }

@@ -50,7 +50,7 @@ async fn what_the_service_says_is_left_is_honoured() {
     bench.read().await.unwrap();
     assert_eq!(bench.clock.slept(), Duration::ZERO);
     bench.read().await.unwrap();
-    assert!(bench.clock.slept() > Duration::from_secs(19), "{:?}", bench.clock.slept());
+    assert!(bench.clock.slept() > Duration::from_secs(10), "{:?}", bench.clock.slept());
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_policy_of_the_service_is_kept() {
     }
     assert_eq!(bench.clock.slept(), Duration::ZERO);
     bench.read().await.unwrap();
-    assert!(bench.clock.slept() > Duration::from_secs(29));
+    assert!(bench.clock.slept() > Duration::from_secs(15));
 }
 
 #[tokio::test]

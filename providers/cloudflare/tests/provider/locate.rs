@@ -56,6 +56,16 @@ async fn a_wrong_id_is_answered_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_zone_that_was_made_anew_is_looked_up_anew() {
+    let fake = fake();
+    fake.with(|state| state.zones = vec![zone(&"b".repeat(32), "gigadb.org", "free")]);
+    let bench = Bench::scripted(fake, &by_name(), |_| None).await;
+    assert!(bench.read().await.is_err());
+    bench.fake.with(|state| state.zones = vec![zone(ZONE, "gigadb.org", "free")]);
+    assert!(bench.read().await.is_ok());
+}
+
+#[tokio::test]
 async fn two_zones_of_one_name_are_not_guessed_between() {
     let fake = fake();
     fake.with(|state| state.zones.push(zone(&"b".repeat(32), "gigadb.org", "free")));

@@ -58,7 +58,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     for (text, word) in [
         ("base_url = \"http://api.cloudflare.com/client/v4\"", "https"),
         ("connect_timeout = \"0s\"", "connect_timeout"),
-        ("timeout = \"1s\"", "timeout"),
+        ("timeout = \"5s\"", "timeout"),
         ("in_flight = \"5s\"", "in_flight"),
         ("max_wait = \"48h\"", "max_wait"),
         ("minimum_ttl = \"1500ms\"", "minimum_ttl"),

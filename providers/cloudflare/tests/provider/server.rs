@@ -1,6 +1,7 @@
 //! A server on loopback that answers as it is told to, or worse.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -110,7 +111,7 @@ async fn serve(mut stream: TcpStream, handler: Arc<Handler>, seen: Arc<Mutex<Vec
             Reply::Answer { status, headers, body } => {
                 let mut head = format!("HTTP/1.1 {status} Any\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    head += &format!("{name}: {value}\r\n");
+                    let _ = write!(head, "{name}: {value}\r\n");
                 }
                 if stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.is_err() {
                     return;

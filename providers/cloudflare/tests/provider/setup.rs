@@ -57,13 +57,17 @@ pub(crate) struct Bench {
     pub(crate) meter: Meter,
 }
 
-/// Short enough for a test to wait for a server that hangs.
+/// Long enough for a busy machine.
 pub(crate) fn options(url: &str) -> CloudflareOptions {
+    CloudflareOptions { base_url: url.to_owned(), ..CloudflareOptions::default() }
+}
+
+/// Short enough for a test to wait for a server that hangs.
+pub(crate) fn hurried(url: &str) -> CloudflareOptions {
     CloudflareOptions {
-        base_url: url.to_owned(),
-        connect_timeout: Period(Duration::from_millis(500)),
-        timeout: Period(Duration::from_millis(500)),
-        ..CloudflareOptions::default()
+        connect_timeout: Period(Duration::from_millis(300)),
+        timeout: Period(Duration::from_millis(600)),
+        ..options(url)
     }
 }
 
@@ -82,6 +86,16 @@ pub(crate) fn by_name() -> Vec<Zone> {
 impl Bench {
     /// The fake behind a script that may answer first.
     pub(crate) async fn scripted(
+        fake: Fake,
+        zones: &[Zone],
+        script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(options, fake, zones, script).await
+    }
+
+    /// The fake behind a script that may never answer.
+    pub(crate) async fn with(
+        options: fn(&str) -> CloudflareOptions,
         fake: Fake,
         zones: &[Zone],
         script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
