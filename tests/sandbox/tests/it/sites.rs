@@ -9,13 +9,10 @@ use tokio::time::sleep;
 use super::support::{http, start};
 
 async fn fetch(sandbox: &Sandbox, side: &str) -> reqwest::Result<(u16, Value)> {
-    let site = sandbox.sites().into_iter().find(|site| site.side == side).unwrap();
+    let address = sandbox.sites().iter().find(|site| site.side == side).unwrap().address;
     let client = http(Duration::from_millis(400));
-    let answer = client
-        .get(format!("http://{}/health", site.address))
-        .header("host", "WWW.pro.test:80")
-        .send()
-        .await?;
+    let answer =
+        client.get(format!("http://{address}/health")).header("host", "WWW.pro.test:80").send().await?;
     Ok((answer.status().as_u16(), answer.json().await?))
 }
 

@@ -57,8 +57,8 @@ fn complain(code: u8, text: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn with_causes(error: &dyn Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| (**error).source());
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
