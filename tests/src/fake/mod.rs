@@ -1,0 +1,30 @@
+//! Strict in-memory implementations of every port, with scripted faults, on virtual time.
+
+mod addresses;
+mod check;
+mod entropy;
+mod gigadb;
+mod names;
+mod resolver;
+mod script;
+mod store;
+mod time;
+mod world;
+mod zone;
+
+pub use addresses::{AddressFault, FakeAddresses};
+pub use check::{FakeCheck, Health};
+pub use entropy::SeededEntropy;
+pub use names::{FakeNames, NameCall, NameFault, NameRequest};
+pub use resolver::{FakeResolver, ServerFault};
+pub use store::{MemoryStore, StoreCall, StoreFault};
+pub use time::VirtualClock;
+pub use world::World;
+pub use zone::Held;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A fake that panicked while it was locked has failed its test already; the others may still be looked at.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
