@@ -1,6 +1,7 @@
 //! Changes records by id, in whole batches, and says what became of each record where a batch was refused.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use switchover::model::{DnsName, Record, RecordKind, RecordValue, Ttl, ZoneName};
 use switchover::port::{Conflict, NameError, RecordChange};
@@ -14,13 +15,20 @@ use crate::refusal::{Meaning, refused, rejected, unchanged};
 use crate::wire::{BatchResult, Patch};
 
 const WHAT: &str = "change its records (permission DNS Write)";
+/// The smallest TTL of any plan.
+const LEAST_TTL: Duration = Duration::from_secs(30);
+const LONGEST_TTL: Duration = Duration::from_secs(86_400);
 const COMPARE: &str = "read its records (permission DNS Read)";
 
-/// Refuses what must never be sent. Nothing is asked of the service.
-pub(crate) fn check(zone: &ZoneName, changes: &[RecordChange]) -> Result<(), NameError> {
+/// Refuses what must never be sent. Nothing is asked of the service. `least` is the smallest TTL that the file says its zones take.
+pub(crate) fn check(
+    zone: &ZoneName,
+    changes: &[RecordChange],
+    least: Option<Duration>,
+) -> Result<(), NameError> {
     let mut ids = BTreeSet::new();
     for change in changes {
-        let fault = fault(zone, change)
+        let fault = fault(zone, change, least)
             .or_else(|| (!ids.insert(&change.before.id)).then(|| "is changed twice at once".to_owned()));
         if let Some(why) = fault {
             return Err(rejected(
@@ -33,7 +41,7 @@ pub(crate) fn check(zone: &ZoneName, changes: &[RecordChange]) -> Result<(), Nam
     Ok(())
 }
 
-fn fault(zone: &ZoneName, change: &RecordChange) -> Option<String> {
+fn fault(zone: &ZoneName, change: &RecordChange, least: Option<Duration>) -> Option<String> {
     let (before, after) = (&change.before, &change.after);
     if before.id.0.is_empty() {
         return Some("has no id; read the zone first".to_owned());
@@ -47,21 +55,24 @@ fn fault(zone: &ZoneName, change: &RecordChange) -> Option<String> {
     if matches!(before.kind(), RecordKind::Other(_)) {
         return Some("is of a type that Switchover never writes".to_owned());
     }
-    ttl_fault(before.proxied, after.ttl)
-}
-
-/// Cloudflare keeps the TTL of a proxied record at *auto*, takes 1 for *auto*, and nothing outside 30 s (Enterprise, else 60 s)
-/// to a day (<https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/>).
-fn ttl_fault(proxied: bool, ttl: Ttl) -> Option<String> {
-    match ttl {
-        Ttl::Seconds(seconds) if proxied => {
+    match after.ttl {
+        Ttl::Seconds(seconds) if before.proxied => {
             Some(format!("is proxied, so its TTL is always auto and cannot be {seconds} s"))
         }
-        Ttl::Auto | Ttl::Seconds(30..=86_400) => None,
-        Ttl::Seconds(seconds) => Some(format!(
-            "cannot have a TTL of {seconds} s: it must be auto, or 60 s (30 s on Enterprise) to 86400 s"
-        )),
+        Ttl::Seconds(seconds) if after.ttl != before.value.ttl => {
+            ttl_fault(seconds, least.unwrap_or(LEAST_TTL))
+        }
+        Ttl::Auto | Ttl::Seconds(_) => None,
     }
+}
+
+/// Cloudflare takes 1 for *auto*, and nothing outside 30 s (Enterprise, else 60 s) to a day
+/// (<https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/>).
+fn ttl_fault(seconds: u32, least: Duration) -> Option<String> {
+    let given = Duration::from_secs(u64::from(seconds));
+    (given < least || given > LONGEST_TTL).then(|| {
+        format!("cannot get a TTL of {seconds} s: it must be auto, or 60 s (30 s on Enterprise) to 86400 s")
+    })
 }
 
 /// Cuts changes into batches of at most `most`, in their order, between names where that is possible: the addresses of one

@@ -84,7 +84,7 @@ impl Cloudflare {
     }
 
     async fn apply(&self, zone: &ZoneName, changes: &[RecordChange]) -> Result<(), NameError> {
-        change::check(zone, changes)?;
+        change::check(zone, changes, self.minimum_ttl)?;
         if changes.is_empty() {
             return Ok(());
         }
