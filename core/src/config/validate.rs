@@ -3,7 +3,7 @@
 //! It knows the part of JSON Schema that schemars makes of Rust types: types, properties, lists, tuples, choices, numeric
 //! and length limits, and a few formats. A keyword it does not know allows everything; serde has the last word.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -208,7 +208,8 @@ impl<'a> Walk<'a> {
                     let absent = properties.into_iter().flat_map(Map::keys).map(String::as_str);
                     let near = nearest(&entry.key, absent.filter(|key| here.node.get(key).is_none()));
                     meant.extend(near);
-                    let problem = unknown_key(&entry.key, near, properties, &entry.node);
+                    let keys = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+                    let problem = unknown_key(&entry.key, near, keys, &entry.node);
                     self.report(Problem { path, span: entry.key_span.clone(), ..problem });
                 }
                 (None, Some(schema)) => self.value(&entry.node, schema, &path),
@@ -251,11 +252,38 @@ impl<'a> Walk<'a> {
             let found = described(here.node);
             return self.report(here.problem(format!("expected {}, found {found}", expected.join(" or "))));
         }
-        if here.node.entries().is_empty() && fitting.len() > 1 && matches!(here.node.data, Data::Table(_)) {
-            let keys: BTreeSet<&str> = fitting.iter().copied().flat_map(required).collect();
-            return self.report(here.problem(format!("one of the keys {} is missing", either(keys))));
+        match alternatives(here.node, &fitting) {
+            Some(alternatives) => self.alternative(here, &alternatives),
+            None => self.closest(here, &fitting),
         }
-        self.closest(here, &fitting);
+    }
+
+    /// A table of exactly one key out of several, such as `{ env = … }` or `{ file = … }`.
+    fn alternative(&mut self, here: Here<'a, '_>, known: &BTreeMap<&'a str, &'a Value>) {
+        let entries = here.node.entries();
+        let chosen: Vec<_> = entries.iter().filter(|entry| known.contains_key(entry.key.as_str())).collect();
+        for entry in entries {
+            let path = here.path.key(&entry.key);
+            if let Some(schema) = known.get(entry.key.as_str()) {
+                self.value(&entry.node, schema, &path);
+            } else {
+                let keys = known.keys().copied();
+                let near = nearest(&entry.key, keys.clone().filter(|key| here.node.get(key).is_none()));
+                let problem = unknown_key(&entry.key, near, keys, &entry.node);
+                self.report(Problem { path, span: entry.key_span.clone(), ..problem });
+            }
+        }
+        let keys = either(known.keys().copied());
+        match chosen.as_slice() {
+            [] if entries.is_empty() => {
+                self.report(here.problem(format!("one of the keys {keys} is missing")))
+            }
+            [] | [_] => {}
+            [_, second, ..] => {
+                let problem = here.problem(format!("only one of the keys {keys} may stand here"));
+                self.report(Problem { span: second.key_span.clone(), ..problem });
+            }
+        }
     }
 
     /// Takes the branch with the fewest problems, and its problems.
@@ -334,6 +362,19 @@ fn words<'a>(branches: &[&'a Value]) -> Option<Vec<&'a str>> {
     (!words.is_empty()).then_some(words)
 }
 
+/// The keys of a choice between tables of one key each, if it is one.
+fn alternatives<'a>(node: &Node, branches: &[&'a Value]) -> Option<BTreeMap<&'a str, &'a Value>> {
+    if branches.len() < 2 || !matches!(node.data, Data::Table(_)) {
+        return None;
+    }
+    let only = |branch: &'a Value| {
+        let mut keys = branch.get("properties")?.as_object()?.iter();
+        let (key, schema) = keys.next().filter(|(key, _)| required(branch).eq([key.as_str()]))?;
+        keys.next().is_none().then_some((key.as_str(), schema))
+    };
+    branches.iter().map(|branch| only(branch)).collect()
+}
+
 fn may_fit(node: &Node, branch: &Value) -> bool {
     match branch.get("type") {
         Some(Value::String(name)) => is_of(node, name),
@@ -387,7 +428,12 @@ fn range_help(schema: &Value) -> String {
     }
 }
 
-fn unknown_key(key: &str, near: Option<&str>, known: Option<&Map<String, Value>>, node: &Node) -> Problem {
+fn unknown_key<'a>(
+    key: &str,
+    near: Option<&str>,
+    known: impl Iterator<Item = &'a str>,
+    node: &Node,
+) -> Problem {
     let problem = Problem::new(format!("unknown key {}", quoted(key)), &ConfigPath::root(), 0..0);
     if looks_secret(key) && matches!(node.data, Data::String(_)) {
         return problem
@@ -396,10 +442,7 @@ fn unknown_key(key: &str, near: Option<&str>, known: Option<&Map<String, Value>>
     }
     match near {
         Some(near) => problem.meant(Some(near)),
-        None => {
-            let keys: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-            problem.help(format!("the keys here are {}", super::problem::all(keys)))
-        }
+        None => problem.help(format!("the keys here are {}", super::problem::all(known))),
     }
 }
 
@@ -414,14 +457,16 @@ fn missing(here: Here<'_, '_>, key: &str) -> Problem {
     Problem { path: here.path.key(key), ..here.problem(format!("missing key `{key}`{place}")) }
 }
 
+/// A missing key, with the first sentence of what the schema says about it.
 fn missing_key(here: Here<'_, '_>, key: &str, schema: Option<&Value>) -> Problem {
     let problem = missing(here, key);
     let description = schema.and_then(|schema| schema.get("description")).and_then(Value::as_str);
-    match description.and_then(|text| text.split(['.', ':', ';', '\n']).next()) {
-        Some(text) => {
-            let mut letters = text.chars();
-            let first = letters.next().into_iter().flat_map(char::to_lowercase);
-            problem.help(format!("it says {}", first.chain(letters).collect::<String>()))
+    let sentence = description.and_then(|text| text.split(['.', ';', '\n']).next()).unwrap_or_default();
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) => {
+            let message = format!("{} ({}{})", problem.message, first.to_lowercase(), letters.as_str());
+            Problem { message, ..problem }
         }
         None => problem,
     }
