@@ -269,7 +269,7 @@ mod tests {
             loop {
                 clock.sleep(Duration::from_secs(24 * 60 * 60)).await;
             }
-        })
+        });
     }
 
     #[test]
