@@ -201,13 +201,14 @@ impl<'a> Walk<'a> {
         let Data::Table(entries) = &here.node.data else { return };
         let properties = here.schema.get("properties").and_then(Value::as_object);
         let others = here.schema.get("additionalProperties");
+        let keys = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+        let absent: Vec<&str> = keys.filter(|key| here.node.get(key).is_none()).collect();
         let mut meant = BTreeSet::new();
         for entry in entries {
             let path = here.path.key(&entry.key);
             match properties.and_then(|known| known.get(&entry.key)).or(others) {
                 Some(Value::Bool(false)) => {
-                    let absent = properties.into_iter().flat_map(Map::keys).map(String::as_str);
-                    let near = nearest(&entry.key, absent.filter(|key| here.node.get(key).is_none()));
+                    let near = nearest(&entry.key, absent.iter().copied());
                     meant.extend(near);
                     let keys = properties.into_iter().flat_map(Map::keys).map(String::as_str);
                     let problem = unknown_key(&entry.key, near, keys, &entry.node);
@@ -262,15 +263,15 @@ impl<'a> Walk<'a> {
     /// A table of exactly one key out of several, such as `{ env = … }` or `{ file = … }`.
     fn alternative(&mut self, here: Here<'a, '_>, known: &BTreeMap<&'a str, &'a Value>) {
         let entries = here.node.entries();
+        let absent: Vec<&str> = known.keys().copied().filter(|key| here.node.get(key).is_none()).collect();
         let chosen: Vec<_> = entries.iter().filter(|entry| known.contains_key(entry.key.as_str())).collect();
         for entry in entries {
             let path = here.path.key(&entry.key);
             if let Some(schema) = known.get(entry.key.as_str()) {
                 self.value(&entry.node, schema, &path);
             } else {
-                let keys = known.keys().copied();
-                let near = nearest(&entry.key, keys.clone().filter(|key| here.node.get(key).is_none()));
-                let problem = unknown_key(&entry.key, near, keys, &entry.node);
+                let near = nearest(&entry.key, absent.iter().copied());
+                let problem = unknown_key(&entry.key, near, known.keys().copied(), &entry.node);
                 self.report(Problem { path, span: entry.key_span.clone(), ..problem });
             }
         }
