@@ -69,6 +69,8 @@ fn leaks() -> Vec<String> {
         put("token = \"\"\"\nhunter2"),
         small(r#"provider = "cloudflare""#, "provider = \"rfc2136\"\nkey = \"hunter2\""),
         small(r#"zones = ["example.org"]"#, "secret-key = 'hunter2'\nzones = [\"example.org\""),
+        // In a list that is never closed, no key is seen as one.
+        small(r#"zones = ["example.org"]"#, "zones = [\"example.org\",\nsecret-key = 'hunter2'"),
         small(r#"provider = "http""#, "provider = \"http\"\nclient_secret = \"hunter2\""),
     ]
 }
