@@ -13,7 +13,7 @@ use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
-    ServiceName, Side, SideName, ZoneRef,
+    ServiceName, Side, SideName, ZoneName, ZoneRef,
 };
 
 /// What endpoints may refer to.
@@ -260,7 +260,7 @@ impl EndpointReader<'_> {
                 Some(meant) => problem.meant(Some(meant)),
                 None if services.zones.is_empty() => problem.help("configure a name service: `[dns.NAME]`"),
                 None => {
-                    let zones = all(services.zones.keys().map(|zone| zone.as_str()));
+                    let zones = all(services.zones.keys().map(ZoneName::as_str));
                     problem.help(format!("the zones are {zones}"))
                 }
             });

@@ -81,6 +81,14 @@ fn every_option_of_a_small_file_is_what_it_says_or_the_default() {
 }
 
 #[test]
+fn the_file_in_the_reference_is_good() {
+    let text = include_str!("../../../../docs/configuration.md");
+    let (_, rest) = text.split_once("```toml\n").unwrap();
+    let config = parse(rest.split("```").next().unwrap()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.lint(), []);
+}
+
+#[test]
 fn later_findings_can_be_shown_at_their_place() {
     let config = parse(CORRECTED).unwrap();
     let shown = |path: ConfigPath| &CORRECTED[config.locate(&path).unwrap()];
