@@ -307,7 +307,9 @@ fn first_id() -> u16 {
     Message::query().metadata.id
 }
 
-fn view(zone: &ZoneName, records: Vec<Record>) -> ZoneView {
+/// Servers give the records of a set in turns; a view has them in one order.
+fn view(zone: &ZoneName, mut records: Vec<Record>) -> ZoneView {
+    records.sort_by(|a, b| (&a.name, &a.value.data).cmp(&(&b.name, &b.value.data)));
     ZoneView { zone: zone.clone(), records, minimum_ttl: None }
 }
 
@@ -332,13 +334,15 @@ impl NameService for Rfc2136 {
             return Err(misfit(zone, &Unfit::Outside(name.clone())));
         }
         let limit = self.options.timeout.0;
+        let began = tokio::time::Instant::now();
         if !self.may_transfer(zone) {
             return Ok(view(zone, self.query(zone, names, limit).await?));
         }
+        // Half of the time, so that a transfer that hangs leaves some for the questions.
         if let Some(records) = self.transfer(zone, limit / 2).await? {
             return Ok(view(zone, records));
         }
-        let records = self.query(zone, names, limit / 2).await?;
+        let records = self.query(zone, names, limit.saturating_sub(began.elapsed())).await?;
         // Only now: a key that is not accepted at all says nothing about transfers.
         self.forgo_transfer(zone);
         Ok(view(zone, records))
