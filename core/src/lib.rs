@@ -63,6 +63,7 @@ pub mod config;
 pub mod execute;
 pub mod journal;
 pub mod model;
+mod near;
 pub mod observe;
 pub mod plan;
 pub mod port;

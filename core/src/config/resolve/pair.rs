@@ -6,7 +6,6 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 
 use super::super::document::{Entry, Node};
-use super::super::near::nearest;
 use super::super::problem::{all, quoted};
 use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec};
 use super::service::Services;
@@ -15,6 +14,7 @@ use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
     ServiceName, Side, SideName, ZoneName, ZoneRef,
 };
+use crate::near::nearest;
 
 /// What endpoints may refer to.
 #[derive(Clone, Copy)]

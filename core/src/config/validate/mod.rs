@@ -12,9 +12,9 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::document::{Data, Node};
-use super::near::nearest;
 use super::problem::{either, quoted};
 use super::{ConfigPath, PathSegment, Period, Problem};
+use crate::near::nearest;
 use keyword::{alternatives, choices, constant, is_of, may_fit, required, tag, words};
 use wording::{NO_SECRETS, described, in_words, range_help, reference_help, unknown_key};
 
