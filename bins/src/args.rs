@@ -279,7 +279,7 @@ pub struct Init {
     /// A side: its name, or its name, AWS profile and region as `hongkong=Upstream/ap-east-1`; give two
     #[arg(long = "side", value_name = "SIDE[=PROFILE/REGION]")]
     pub sides: Vec<String>,
-    /// A zone at Cloudflare; may be given several times. Its records are read if CLOUDFLARE_API_TOKEN is set
+    /// A zone at Cloudflare; may be given several times. Its records are read if `CLOUDFLARE_API_TOKEN` is set
     #[arg(long = "zone", value_name = "ZONE")]
     pub zones: Vec<String>,
     /// The address of Cloudflare's API, for a sandbox
