@@ -122,10 +122,12 @@ impl Guard {
             Event::StepStarted { way, .. } => *way == Way::Back,
             _ => false,
         };
-        let entries = self.entries();
-        if let (true, Some(tale)) = (back, Tale::of(&entries)) {
-            assert!(!tale.pivot_crossed(), "something is undone after the pivot: {:?}", entry.event);
+        if !back {
+            return;
         }
+        let entries = self.entries();
+        let crossed = Tale::of(&entries).is_some_and(|tale| tale.pivot_crossed());
+        assert!(!crossed, "something is undone after the pivot: {:?}", entry.event);
     }
 }
 
