@@ -185,7 +185,8 @@ impl Run<'_> {
         if self.engine.stop.is_stopped() {
             return Ok(Some(StepEnd::Stopped));
         }
-        self.start(walk).await?;
+        // Before every call and not only the first: whoever lost the pair meanwhile learns it here, and makes no call.
+        self.write_start(walk).await?;
         if self.engine.ports.clock.monotonic().saturating_sub(looked) > FRESH {
             "what was read had grown old before it could be acted on".clone_into(&mut walk.last);
             return Ok(None);
@@ -229,13 +230,16 @@ impl Run<'_> {
         }
     }
 
-    /// Writes down that the step is about to act, once.
+    /// Writes down that the step began, once.
     async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
-        if !walk.started {
-            let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
-            self.append(Event::StepStarted { run, step, way }).await?;
-            walk.started = true;
-        }
+        if walk.started { Ok(()) } else { self.write_start(walk).await }
+    }
+
+    /// Writes down that the step is about to act.
+    async fn write_start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
+        let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+        self.append(Event::StepStarted { run, step, way }).await?;
+        walk.started = true;
         Ok(())
     }
 
