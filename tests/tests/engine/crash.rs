@@ -58,16 +58,7 @@ fn prepared_before(desk: &Desk) {
 fn stopped_after(desk: &Desk, intent: Intent, after: Duration) {
     let process = desk.process();
     let request = ask(intent);
-    let work = Box::pin(process.perform(&request));
-    let end = desk.world.run(async {
-        match select(work, desk.world.clock.sleep(after)).await {
-            Either::Left((end, _)) => end,
-            Either::Right(((), work)) => {
-                process.stop.stop();
-                work.await
-            }
-        }
-    });
+    let end = desk.while_running(process.perform(&request), after, || process.stop.stop());
     assert_eq!(end.unwrap().outcome, None, "the run was over before it was stopped");
 }
 
@@ -337,7 +328,7 @@ fn killed_after(desk: &Desk, command: &Command, after: Duration) -> bool {
 fn a_process_that_is_killed_at_any_moment_leaves_a_run_that_can_be_gone_on_with() {
     for command in [&COMMANDS[0], &COMMANDS[2], &COMMANDS[6]] {
         for slow in [millis(100), millis(1_000)] {
-            for tick in 0..50 {
+            for tick in 0..40 {
                 let desk = command.desk();
                 desk.world.names.set_latency(slow);
                 if !killed_after(&desk, command, millis(tick * 37 * slow.as_millis() as u64 / 300)) {

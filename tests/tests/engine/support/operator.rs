@@ -2,11 +2,14 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use switchover::execute::{Engine, RunEnd, RunError, StopSignal, Unwatched};
 use switchover::journal::{Entry, Event, Holder, Journal, Outcome, PairState, RunState};
 use switchover::model::{Environment, EnvironmentName, SideName, ZoneName};
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
+use switchover::port::Clock as _;
 use switchover::report::Report;
 use switchover_tests::fake::World;
 
@@ -113,6 +116,19 @@ impl Desk {
 
     pub(crate) fn perform(&self, intent: Intent) -> Result<RunEnd, Trouble> {
         self.world.run(self.process().perform(&ask(intent)))
+    }
+
+    /// Runs something, and does something else after this long unless it has ended by then.
+    pub(crate) fn while_running<F: Future>(&self, work: F, after: Duration, then: impl FnOnce()) -> F::Output {
+        self.world.run(async {
+            match select(Box::pin(work), self.world.clock.sleep(after)).await {
+                Either::Left((output, _)) => output,
+                Either::Right(((), work)) => {
+                    then();
+                    work.await
+                }
+            }
+        })
     }
 
     pub(crate) fn resume(&self) -> Result<RunEnd, Trouble> {
