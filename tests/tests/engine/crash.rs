@@ -63,7 +63,13 @@ fn stopped_after(desk: &Desk, intent: Intent, after: Duration) {
 }
 
 const COMMANDS: [Command; 7] = [
-    Command { called: "switchover", world: small, before: |_| {}, run: switchover, intent: Intent::Switchover },
+    Command {
+        called: "switchover",
+        world: small,
+        before: |_| {},
+        run: switchover,
+        intent: Intent::Switchover,
+    },
     Command {
         called: "switchover with lowered TTLs",
         world: unprepared,
@@ -143,8 +149,9 @@ impl Command {
                 end.outcome == Some(Outcome::Undone)
             }
             Err(Trouble::Run(RunError::NothingOpen)) => {
-                let undone = desk.state().runs.last().and_then(|run| run.finished).map(|(outcome, _)| outcome)
-                    == Some(Outcome::Undone);
+                let undone =
+                    desk.state().runs.last().and_then(|run| run.finished).map(|(outcome, _)| outcome)
+                        == Some(Outcome::Undone);
                 if !undone && !self.arrived(desk) {
                     desk.expect(self.intent, Outcome::Completed);
                 }
@@ -224,12 +231,18 @@ fn a_command_that_crashed_at_any_entry_is_taken_back_whole_or_refuses_because_tr
         for at in crashes(command.positions(|_| {})) {
             let desk = command.desk();
             let was = (desk.production(), ttls(&desk));
-            let original = if command.called.starts_with("abort") { vec![Ttl::Seconds(120)] } else { was.1.clone() };
+            let original =
+                if command.called.starts_with("abort") { vec![Ttl::Seconds(120)] } else { was.1.clone() };
             command.crash(&desk, at);
             match desk.abort() {
                 Ok(end) => {
                     assert_eq!(end.outcome, Some(Outcome::Undone), "{} {at:?}: {end:?}", command.called);
-                    assert_eq!((desk.production(), ttls(&desk)), (was.0, original), "{} {at:?}", command.called);
+                    assert_eq!(
+                        (desk.production(), ttls(&desk)),
+                        (was.0, original),
+                        "{} {at:?}",
+                        command.called
+                    );
                 }
                 Err(Trouble::Run(RunError::PastPivot { .. })) => {
                     command.go_on(&desk);

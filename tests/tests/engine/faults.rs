@@ -188,7 +188,10 @@ fn a_record_that_was_edited_between_plan_and_run_stops_its_zone() {
     let end = desk.world.run(process.engine.start(journal, plan, None)).unwrap();
     assert_eq!((end.outcome, end.paused), (None, Some(PauseReason::FailedStep)));
     let why = &end.failures[0].message;
-    assert!(why.contains("portainer.gigadb.org reads 192.0.2.77") && why.contains("expected 198.51.100."), "{why}");
+    assert!(
+        why.contains("portainer.gigadb.org reads 192.0.2.77") && why.contains("expected 198.51.100."),
+        "{why}"
+    );
     assert_eq!(desk.world.names.leads_to(&edited), ["192.0.2.77".parse().unwrap()].into());
     assert_eq!(desk.changes(&zone("gigadb.org")), 0);
 }
@@ -324,7 +327,11 @@ fn a_stop_at_any_moment_leaves_a_run_that_can_be_gone_on_with_or_taken_back() {
     for moment in moments {
         for abort in [false, true] {
             let desk = Desk::new(small());
-            desk.world.names.fail_next_in(&zone("gigadb.org"), NameCall::Change, NameFault::LateUnknown(seconds(5)));
+            desk.world.names.fail_next_in(
+                &zone("gigadb.org"),
+                NameCall::Change,
+                NameFault::LateUnknown(seconds(5)),
+            );
             let (process, request) = (desk.process(), ask(Intent::Switchover));
             let end = desk.while_running(process.perform(&request), moment, || process.stop.stop()).unwrap();
             if end.outcome.is_some() {
@@ -420,7 +427,9 @@ fn one_step_before_the_pivot(part_lands: bool) -> Desk {
             proxied: false,
         };
         let of = plan.steps().find_map(|step| match &step.action {
-            Action::ChangeRecords(change) => (change.zone.zone == zone("gigadb.host")).then(|| change.zone.clone()),
+            Action::ChangeRecords(change) => {
+                (change.zone.zone == zone("gigadb.host")).then(|| change.zone.clone())
+            }
             _ => None,
         });
         Action::ChangeRecords(ChangeRecords {
@@ -462,7 +471,8 @@ fn one_step_before_the_pivot(part_lands: bool) -> Desk {
         desk.while_running(work, millis(250), once)
     };
     let end = end.unwrap();
-    let expected = if part_lands { (None, Some(PauseReason::FailedStep)) } else { (Some(Outcome::Undone), None) };
+    let expected =
+        if part_lands { (None, Some(PauseReason::FailedStep)) } else { (Some(Outcome::Undone), None) };
     assert_eq!((end.outcome, end.paused), expected, "{:?}", end.failures);
     desk
 }

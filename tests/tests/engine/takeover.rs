@@ -120,8 +120,10 @@ fn a_full_disk_at_any_moment_means_that_no_record_is_changed_after_it() {
             };
             // The guard panics if a record is changed after an append was refused.
             let end = desk.while_running(process.perform(&request), moment, fill);
-            let full =
-                matches!(&end, Err(Trouble::Run(RunError::Journal(JournalError::Store(StoreError::Full { .. })))));
+            let full = matches!(
+                &end,
+                Err(Trouble::Run(RunError::Journal(JournalError::Store(StoreError::Full { .. }))))
+            );
             assert!(full, "{moment:?}: {end:?}");
             desk.world.store.heal();
             if desk.state().open_run().is_some() {
@@ -170,7 +172,10 @@ fn a_store_that_never_answers_again_stops_the_run() {
             desk.world.store.fail_always(StoreCall::Read, StoreFault::Unavailable);
         };
         let end = desk.while_running(process.perform(&request), moment, fail);
-        assert!(matches!(&end, Err(Trouble::Run(RunError::Journal(JournalError::Store(_))))), "{moment:?}: {end:?}");
+        assert!(
+            matches!(&end, Err(Trouble::Run(RunError::Journal(JournalError::Store(_))))),
+            "{moment:?}: {end:?}"
+        );
         assert_eq!(changes_after(&desk, moment + millis(10)), 0, "{moment:?}");
     }
 }

@@ -10,7 +10,9 @@ use switchover::action::{Action, ChangeRecords};
 use switchover::journal::{Entry, Event, FailureKind, Seq, Way};
 use switchover::model::{DnsName, PairName, Record, RecordValue, Role, StepId, ZoneName};
 use switchover::plan::{Plan, Step};
-use switchover::port::{Appended, Beat, NameError, NameService, Ports, RecordChange, StateStore, StoreError, ZoneView};
+use switchover::port::{
+    Appended, Beat, NameError, NameService, Ports, RecordChange, StateStore, StoreError, ZoneView,
+};
 use switchover_tests::fake::{FakeNames, MemoryStore, World};
 
 /// What the names of the pair said in one zone at one time.
@@ -56,7 +58,8 @@ impl Guard {
             let names = self.world.names.clone();
             *service = Arc::new(WatchedNames { guard: self.clone(), names, refused: Arc::clone(&refused) });
         }
-        ports.store = Arc::new(WatchedStore { guard: self.clone(), store: self.world.store.clone(), refused });
+        ports.store =
+            Arc::new(WatchedStore { guard: self.clone(), store: self.world.store.clone(), refused });
         ports
     }
 
@@ -81,7 +84,10 @@ impl Guard {
                     assert!(!values.is_empty(), "{name} has no address record at {now:?}");
                     for value in &values {
                         let address = value.data.address().unwrap();
-                        assert!(sides.contains(&address), "{name} leads to {address}, of neither side, at {now:?}");
+                        assert!(
+                            sides.contains(&address),
+                            "{name} leads to {address}, of neither side, at {now:?}"
+                        );
                     }
                 }
                 states.entry(endpoint.zone(role).zone.clone()).or_default().insert(name.clone(), values);
@@ -91,7 +97,11 @@ impl Guard {
             let known = seen.states.entry(zone).or_default();
             if let Some(before) = known.last() {
                 for (name, values) in &state {
-                    assert_eq!(values.len(), before[name].len(), "{name} has another number of records at {now:?}");
+                    assert_eq!(
+                        values.len(),
+                        before[name].len(),
+                        "{name} has another number of records at {now:?}"
+                    );
                 }
             }
             if known.last() != Some(&state) {
@@ -109,10 +119,12 @@ impl Guard {
         let entries = self.entries();
         let tale = Tale::of(&entries).expect("records are changed and no run is in the journal");
         let mut under_way = tale.plan.steps().filter_map(|step| tale.under_way(step));
-        let announced = under_way.any(|action| {
-            action.zone.zone == *zone && changes.iter().all(|change| says(action, change))
-        });
-        assert!(announced, "{zone} is changed and the journal does not say what is about to be done: {changes:?}");
+        let announced = under_way
+            .any(|action| action.zone.zone == *zone && changes.iter().all(|change| says(action, change)));
+        assert!(
+            announced,
+            "{zone} is changed and the journal does not say what is about to be done: {changes:?}"
+        );
     }
 
     /// What an entry may not announce.

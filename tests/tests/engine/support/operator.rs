@@ -42,7 +42,8 @@ impl Process {
 
     fn in_scope(&self, request: &Request) -> Vec<Environment> {
         let all = self.engine.pair.environments.iter();
-        let wanted = |e: &&Environment| request.environments.is_empty() || request.environments.contains(&e.name);
+        let wanted =
+            |e: &&Environment| request.environments.is_empty() || request.environments.contains(&e.name);
         all.filter(wanted).cloned().collect()
     }
 
@@ -119,7 +120,12 @@ impl Desk {
     }
 
     /// Runs something, and does something else after this long unless it has ended by then.
-    pub(crate) fn while_running<F: Future>(&self, work: F, after: Duration, then: impl FnOnce()) -> F::Output {
+    pub(crate) fn while_running<F: Future>(
+        &self,
+        work: F,
+        after: Duration,
+        then: impl FnOnce(),
+    ) -> F::Output {
         self.world.run(async {
             match select(Box::pin(work), self.world.clock.sleep(after)).await {
                 Either::Left((output, _)) => output,
@@ -188,7 +194,8 @@ impl Desk {
 
     pub(crate) fn changes(&self, zone: &ZoneName) -> usize {
         let requests = self.world.names.requests();
-        let changes = requests.iter().filter(|request| request.call == switchover_tests::fake::NameCall::Change);
+        let changes =
+            requests.iter().filter(|request| request.call == switchover_tests::fake::NameCall::Change);
         changes.filter(|request| request.zone == *zone).count()
     }
 }
