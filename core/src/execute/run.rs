@@ -21,6 +21,8 @@ pub(super) struct Run<'e> {
     pub(super) plan: Plan,
     pub(super) journal: Mutex<Journal>,
     pub(super) requests_before: u64,
+    /// When this process took the run over, by the monotonic clock.
+    pub(super) since: Duration,
 }
 
 /// Where walking ended.
@@ -34,7 +36,8 @@ impl<'e> Run<'e> {
         let open = journal.state().open_run().filter(|open| open.id == *id).ok_or(RunError::NothingOpen)?;
         let plan = open.plan.clone();
         let requests_before = engine.ports.meter.total();
-        Ok(Self { engine, id: id.clone(), plan, journal: Mutex::new(journal), requests_before })
+        let since = engine.ports.clock.monotonic();
+        Ok(Self { engine, id: id.clone(), plan, journal: Mutex::new(journal), requests_before, since })
     }
 
     /// Walks until the run is over or has to wait, with a heartbeat and the probe beside it.

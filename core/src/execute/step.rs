@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Progress;
 use super::run::Run;
-use crate::action::{Acted, Action, Context, Look, Perform, between};
+use crate::action::{Acted, Action, Context, Look, Perform};
 use crate::journal::{Event, Fact, Failure, FailureKind, JournalError, RunState, StepState, Way};
 use crate::plan::Step;
 
@@ -81,13 +81,18 @@ impl Run<'_> {
 
     /// If the journal says that the step was about to act and not what became of it, waits until no call of it can still be
     /// on its way. Says whether that was so.
+    ///
+    /// The time counts from when this process took the run over, by its own monotonic clock. When the step started says too
+    /// little, for it may have called again and again since; and another process's clock, or one that was set, may lie.
     pub(super) async fn drain(&self, step: &Step, way: Way) -> bool {
-        let started = self.with_state(|state| match state.step(&step.id).way(way) {
-            Some(StepState::Started { at }) => Some(*at),
-            Some(StepState::Failed { at, failure, .. }) if failure.kind == FailureKind::Unknown => Some(*at),
-            Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => None,
+        let unclear = self.with_state(|state| match state.step(&step.id).way(way) {
+            Some(StepState::Started { .. }) => true,
+            Some(StepState::Failed { failure, .. }) => failure.kind == FailureKind::Unknown,
+            Some(StepState::Succeeded { .. }) | None => false,
         });
-        let Some(started) = started.await else { return false };
+        if !unclear.await {
+            return false;
+        }
         let action = match way {
             Way::Forward => Some(&step.action),
             Way::Back => step.undo.as_ref(),
@@ -100,7 +105,7 @@ impl Run<'_> {
         }
         let clock = &self.engine.ports.clock;
         // The call may have been sent as late as the look before it stayed fresh.
-        let left = (in_flight + FRESH).saturating_sub(between(started, clock.now()));
+        let left = (in_flight + FRESH).saturating_sub(clock.monotonic().saturating_sub(self.since));
         if !left.is_zero() {
             let why = "waits until no earlier call can still be on its way";
             self.engine.watcher.on(&Progress::Waits { step, why, elapsed: Duration::ZERO });
@@ -180,7 +185,8 @@ impl Run<'_> {
         if self.engine.stop.is_stopped() {
             return Ok(Some(StepEnd::Stopped));
         }
-        self.start(walk).await?;
+        // Before every call and not only the first: whoever lost the pair meanwhile learns it here, and makes no call.
+        self.write_start(walk).await?;
         if self.engine.ports.clock.monotonic().saturating_sub(looked) > FRESH {
             "what was read had grown old before it could be acted on".clone_into(&mut walk.last);
             return Ok(None);
@@ -224,13 +230,16 @@ impl Run<'_> {
         }
     }
 
-    /// Writes down that the step is about to act, once.
+    /// Writes down that the step began, once.
     async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
-        if !walk.started {
-            let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
-            self.append(Event::StepStarted { run, step, way }).await?;
-            walk.started = true;
-        }
+        if walk.started { Ok(()) } else { self.write_start(walk).await }
+    }
+
+    /// Writes down that the step is about to act.
+    async fn write_start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
+        let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+        self.append(Event::StepStarted { run, step, way }).await?;
+        walk.started = true;
         Ok(())
     }
 

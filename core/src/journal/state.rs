@@ -31,7 +31,7 @@ pub struct IllegalTransition {
 pub enum StepState {
     /// It was about to act; what became of it is not known.
     Started {
-        /// When.
+        /// When it was for the first time.
         at: Timestamp,
     },
     /// It is done.
@@ -367,6 +367,11 @@ impl RunState {
         if record.succeeded(way) {
             return Err(format!("step {step} starts again after it was done"));
         }
+        // A step that tries again says so before each call; it began with the first.
+        let at = match record.way(way) {
+            Some(StepState::Started { at: first }) => *first,
+            Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => at,
+        };
         *record.way_mut(way) = Some(StepState::Started { at });
         Ok(())
     }
