@@ -120,7 +120,7 @@ fn an_unknown_zone_is_told_with_those_that_are_near() {
 }
 
 #[test]
-fn a_zone_id_that_is_another_zones_or_nobodys_is_told_with_the_right_one() {
+fn a_zone_id_that_is_nobodys_is_answered_with_the_right_one() {
     let scene = Scene::new(Given::Name, "example.org", 1);
     let token = scene.api.booth.sandbox.token("writer").unwrap();
     let right = scene.api.booth.zone_id(&scene.zone);
