@@ -9,8 +9,10 @@
 mod child;
 mod cloudflare;
 mod cloudflare_api;
+mod dns;
 mod fakes;
 mod fixed;
+mod http;
 mod journal;
 mod sandbox;
 mod sqlite;
