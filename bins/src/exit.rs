@@ -36,9 +36,50 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// Every way, in the order of the numbers.
+    pub const ALL: [Self; 12] = [
+        Self::Done,
+        Self::Failed,
+        Self::Pending,
+        Self::Undone,
+        Self::PartWay,
+        Self::Declined,
+        Self::Refused,
+        Self::Busy,
+        Self::Unknown,
+        Self::Usage,
+        Self::Config,
+        Self::Interrupted,
+    ];
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What it says, in the words of the documentation.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Failed => "failed, nothing changed",
+            Self::Pending => "changes pending",
+            Self::Undone => "failed, undone",
+            Self::PartWay => "stopped part-way",
+            Self::Declined => "declined",
+            Self::Refused => "refused by a safety gate",
+            Self::Busy => "another run holds the pair",
+            Self::Unknown => "outcome unknown",
+            Self::Usage => "usage",
+            Self::Config => "configuration",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
