@@ -27,7 +27,8 @@ fn what_was_done_survives_a_kill_and_the_next_process_goes_on() {
     let sqlite = Sqlite::new();
     let mut done = Vec::new();
     for round in 1..=10 {
-        let mut writer = Writer::start(&sqlite.options().path, "a", "077", Duration::ZERO);
+        // Entries of several pages, so that most of the time is spent in the midst of one.
+        let mut writer = Writer::start(&sqlite.options().path, &"a".repeat(10), "077", Duration::ZERO);
         // A different moment each time: the kill falls wherever the process happens to be.
         done.extend((0..round).map(|_| writer.next_done()));
         std::thread::sleep(Duration::from_micros(round * 317));

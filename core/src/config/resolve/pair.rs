@@ -6,15 +6,15 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 
 use super::super::document::{Entry, Node};
-use super::super::near::nearest;
 use super::super::problem::{all, quoted};
 use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
-    ServiceName, Side, SideName, ZoneRef,
+    ServiceName, Side, SideName, ZoneName, ZoneRef,
 };
+use crate::near::nearest;
 
 /// What endpoints may refer to.
 #[derive(Clone, Copy)]
@@ -260,7 +260,7 @@ impl EndpointReader<'_> {
                 Some(meant) => problem.meant(Some(meant)),
                 None if services.zones.is_empty() => problem.help("configure a name service: `[dns.NAME]`"),
                 None => {
-                    let zones = all(services.zones.keys().map(|zone| zone.as_str()));
+                    let zones = all(services.zones.keys().map(ZoneName::as_str));
                     problem.help(format!("the zones are {zones}"))
                 }
             });
