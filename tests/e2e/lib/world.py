@@ -1,11 +1,11 @@
 """GigaDB's pair in a sandbox of its own, for one case: the real programs, on loopback addresses that nobody else uses."""
 
-import itertools
 import json
 import os
 import random
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -19,14 +19,17 @@ ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "sandbox-operations-token-000000000000000"
 """The canary: it must never be in anything that a program writes."""
 
-_networks = itertools.count(random.randint(0, 200))
-_networks_lock = threading.Lock()
-
-
 def _network():
-    """Two octets of 127.0.0.0/8 for one world; 127.0 and 127.1 are left to others."""
-    with _networks_lock:
-        return f"127.{2 + next(_networks) % 250}"
+    """Two octets of 127.0.0.0/8 for one world alone, and the socket that reserves them among all suites that run."""
+    while True:
+        network = f"127.{random.randint(2, 254)}"
+        reserved = socket.socket()
+        try:
+            reserved.bind((f"{network}.254.254", 18786))
+            reserved.listen(1)
+            return network, reserved
+        except OSError:
+            reserved.close()
 
 
 _built = threading.Lock()
@@ -73,8 +76,8 @@ class Ended:
 class World:
     """A sandbox, a configuration and a journal. Use it in a `with`: everything is stopped and removed at its end."""
 
-    def __init__(self, ttl=2, margin="0s", swap_ttl="60s", cloudflare="", config=None, edit_seed=None, network=None):
-        self.network = network or _network()
+    def __init__(self, ttl=2, margin="0s", swap_ttl="60s", cloudflare="", config=None, edit_seed=None):
+        self.network, self.reserved = _network()
         self.folder = Path(tempfile.mkdtemp(prefix="switchover-e2e."))
         self.config = self.folder / "switchover.toml"
         self.journal = self.folder / "switchover.db"
@@ -85,9 +88,8 @@ class World:
         seed = self._own((ROOT / "tests/sandbox/seeds/gigadb.toml").read_text())
         seed = re.sub(r"^ttl = 300$", f"ttl = {ttl}", seed, flags=re.M)
         seed = seed.replace('plan = "pro"', 'plan = "pro"\nmin_ttl = 2')
-        self.seed.write_text(edit_seed(seed) if edit_seed else seed)
-        text = config if config is not None else self._standard(ttl, margin, swap_ttl, cloudflare)
-        self.config.write_text(text)
+        self.seed.write_text(edit_seed(seed, self.network) if edit_seed else seed)
+        self.config.write_text(config(self.network) if config else self._standard(ttl, margin, swap_ttl, cloudflare))
 
     def _own(self, text):
         return re.sub(r"127\.0\.(53|1|2)\.", rf"{self.network}.\1.", text)
@@ -124,6 +126,7 @@ class World:
             except subprocess.TimeoutExpired:
                 self.sandbox.kill()
                 self.sandbox.wait()
+        self.reserved.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # The sandbox's controls
