@@ -1,6 +1,7 @@
 """A client of the pair: resolves a name as a stub resolver with a cache does, and fetches it over and over."""
 
 import http.client
+import json
 import random
 import socket
 import struct
@@ -66,7 +67,7 @@ class Prober:
                 self._note(self._fetch())
                 now = time.monotonic()
                 self.longest_gap, good = max(self.longest_gap, now - good), now
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
                 self.failures.append(f"{error!r} at {self._cached}")
             due += self.every
             self._stop.wait(max(due - time.monotonic(), 0))
@@ -85,11 +86,11 @@ class Prober:
             connection.close()
         if answer.status != 200:
             raise ValueError(f"status {answer.status}")
-        return body
+        return json.loads(body)["side"]
 
-    def _note(self, body):
-        if not self.sides or self.sides[-1] != body:
-            self.sides.append(body)
+    def _note(self, side):
+        if not self.sides or self.sides[-1] != side:
+            self.sides.append(side)
 
     def __str__(self):
         return (f"{self.name}: {self.requests} requests, {len(self.failures)} failed {self.failures[:3]}, "
