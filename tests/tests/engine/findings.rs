@@ -135,7 +135,9 @@ const SLIPS: &[Slip] = &[
         world.names.point(&name("files.gigadb.org"), other);
     }),
     ("a name leads to one side by IPv4 and to the other by IPv6", |world| {
-        for (side, address) in [(world.first().clone(), "2001:db8::1"), (world.second().clone(), "2001:db8::2")] {
+        for (side, address) in
+            [(world.first().clone(), "2001:db8::1"), (world.second().clone(), "2001:db8::2")]
+        {
             world.books[&side].add(&address_name(FILES), ip(address));
         }
         world.names.add(Held::plain(name("files.gigadb.org"), ip("2001:db8::2")));
@@ -214,8 +216,13 @@ fn no_plan_is_made_while_an_error_stands_and_all_errors_are_told_at_once() {
 fn many_slips_are_told_together_in_the_order_of_the_file() {
     let mut world = World::gigadb();
     for (called, slip) in SLIPS {
-        if ["both sides use one key", "an address is there twice", "a zone cannot be written", "a name has no record"]
-            .contains(called)
+        if [
+            "both sides use one key",
+            "an address is there twice",
+            "a zone cannot be written",
+            "a name has no record",
+        ]
+        .contains(called)
         {
             slip(&mut world);
         }
