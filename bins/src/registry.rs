@@ -143,7 +143,7 @@ impl Setting<'_> {
                 use switchover_rfc2136::{Rfc2136, Rfc2136Options};
                 let options: Rfc2136Options = spec.options().map_err(text)?;
                 let key = self.secret(&options.key)?;
-                Ok(Arc::new(Rfc2136::new(options, key, self.meter.clone()).map_err(text)?))
+                Ok(Arc::new(Rfc2136::new(options, &key, self.meter.clone()).map_err(text)?))
             }
             other => Err(format!("{name}: this program was built without the provider `{other}`")),
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use switchover::config::{Config, PairConfig};
-use switchover::execute::{Engine, StopSignal, Unwatched, Watcher};
+use switchover::execute::{Engine, Unwatched, Watcher};
 use switchover::journal::Holder;
 use switchover::model::{Environment, EnvironmentName, PairName};
 use switchover::plan::PlanError;
@@ -59,13 +59,7 @@ impl Session {
                 return Err(Stop::said(Exit::Config));
             }
         };
-        let engine = Engine {
-            pair: Arc::new(pair.pair.clone()),
-            ports,
-            holder: holder(),
-            watcher,
-            stop: StopSignal::default(),
-        };
+        let engine = Engine { watcher, ..Engine::new(pair.pair.clone(), ports, holder()) };
         Ok(Self { config, pair, engine })
     }
 

@@ -1,7 +1,7 @@
 //! Findings at their place in the file.
 
 use annotate_snippets::Level;
-use switchover::config::{Config, ConfigPath, EndpointField, SideField};
+use switchover::config::{Config, ConfigPath, SideField};
 use switchover::model::PairName;
 use switchover::observe::{Finding, Place, Severity};
 
@@ -15,12 +15,7 @@ fn path(pair: &PairName, place: &Place) -> ConfigPath {
         Place::Zone { zone } => ConfigPath::service(&zone.service),
         Place::Environment { environment } => ConfigPath::environment(pair, environment),
         Place::Endpoint { environment, index, field } => {
-            let field = match field {
-                switchover::observe::EndpointField::Production => EndpointField::Production,
-                switchover::observe::EndpointField::Standby => EndpointField::Standby,
-                switchover::observe::EndpointField::Address => EndpointField::Address,
-            };
-            ConfigPath::endpoint(pair, environment, *index, field)
+            ConfigPath::endpoint(pair, environment, *index, *field)
         }
     }
 }

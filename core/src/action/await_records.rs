@@ -85,37 +85,67 @@ impl<'a> Wait<'a> {
         let questions: Vec<_> = open
             .flat_map(|(place, expected)| self.servers.iter().map(move |server| (place, expected, server)))
             .map(|(place, expected, server)| async move {
-                (place, differs(context, server, expected, &self.action.servers).await)
+                (place, server, hear(context, server, expected, &self.action.servers).await)
             })
             .collect();
-        let mut differing: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let mut heard: BTreeMap<usize, BTreeMap<&str, Vec<Heard>>> = BTreeMap::new();
         let mut answers = stream::iter(questions).buffer_unordered(AT_ONCE);
-        while let Some((place, difference)) = answers.next().await {
-            differing.entry(place).or_default().extend(difference);
+        while let Some((place, server, answer)) = answers.next().await {
+            heard.entry(place).or_default().entry(&server.label).or_default().push(answer);
         }
-        differing
+        heard
+            .into_iter()
+            .map(|(place, hosts)| {
+                (place, hosts.into_values().filter_map(|heard| objection(&heard)).collect())
+            })
+            .collect()
     }
 }
 
-async fn differs(
+/// What one address of a server says about one name.
+enum Heard {
+    Agrees,
+    Differs(String),
+    Silent(String),
+}
+
+/// What keeps a server from agreeing: an address of it that answers otherwise, or none that answers. A silent address beside
+/// one that agrees is one that cannot be reached from here, such as an IPv6 address where there is no IPv6.
+fn objection(heard: &[Heard]) -> Option<String> {
+    let differs = heard.iter().find_map(|heard| match heard {
+        Heard::Differs(why) => Some(why.clone()),
+        Heard::Agrees | Heard::Silent(_) => None,
+    });
+    let silent = heard.iter().find_map(|heard| match heard {
+        Heard::Silent(why) => Some(why.clone()),
+        Heard::Agrees | Heard::Differs(_) => None,
+    });
+    let agrees = heard.iter().any(|heard| matches!(heard, Heard::Agrees));
+    differs.or(if agrees { None } else { silent })
+}
+
+async fn hear(
     context: &Context<'_>,
     server: &DnsServer,
     expected: &ExpectedName,
     servers: &Servers,
-) -> Option<String> {
+) -> Heard {
     match context.ports.resolver.ask(server, &expected.name, expected.family).await {
         Ok(answer) if answer.addresses != expected.addresses => {
             let seen: Vec<String> = answer.addresses.iter().map(ToString::to_string).collect();
             let seen = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
-            Some(format!("{server} says {seen}"))
+            Heard::Differs(format!("{server} says {seen}"))
         }
         Ok(answer) => match servers {
             Servers::Authoritative(_) if !answer.authoritative => {
-                Some(format!("{server} answers without authority for the zone"))
+                Heard::Differs(format!("{server} answers without authority for the zone"))
             }
-            Servers::Authoritative(_) | Servers::Resolvers(_) => None,
+            Servers::Authoritative(_) | Servers::Resolvers(_) => Heard::Agrees,
         },
-        Err(error) => Some(error.to_string()),
+        Err(error @ ResolveError::NoAnswer { .. }) => Heard::Silent(error.to_string()),
+        Err(error @ (ResolveError::Failed { .. } | ResolveError::NoAuthorities { .. })) => {
+            Heard::Differs(error.to_string())
+        }
     }
 }
 
@@ -154,5 +184,19 @@ impl Perform for Wait<'_> {
 
     fn in_flight(&self, _: &Context<'_>) -> Duration {
         Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Heard, objection};
+
+    #[test]
+    fn a_silent_address_is_forgiven_only_beside_one_that_agrees() {
+        let silent = || Heard::Silent("no answer".to_owned());
+        let differs = || Heard::Differs("says 192.0.2.1".to_owned());
+        assert_eq!(objection(&[Heard::Agrees, silent()]), None);
+        assert!(objection(&[silent(), silent()]).is_some());
+        assert!(objection(&[Heard::Agrees, differs()]).is_some());
     }
 }

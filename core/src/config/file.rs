@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::document::Node;
-use super::near::nearest;
 use super::{ConfigPath, KindName, Source, Warning, lint};
 use crate::model::{CheckName, Pair, PairName, ServiceName, SideName};
+use crate::near::nearest;
 
 /// A configuration that was found good.
 #[derive(Debug, Clone)]

@@ -175,8 +175,10 @@ impl<'a> Look<'a> {
         self.endpoints()
             .filter_map(|(index, endpoint)| {
                 let address = endpoint.address.as_str();
-                let meant = respelt(address, &words, &uses).filter(|_| uses.get(address) == Some(&1))?;
-                let message = format!("the address `{address}` is used once and is nearly `{meant}`");
+                let slip = respelt(address, &words, &uses).filter(|_| uses.get(address) == Some(&1))?;
+                let Respelt { odd, usual, meant } = slip;
+                let message =
+                    format!("the address `{address}` says `{odd}` where the other addresses say `{usual}`");
                 let suggestion = Some(meant);
                 Some(Warning { suggestion, ..self.warning(index, EndpointField::Address, message) })
             })
@@ -212,23 +214,47 @@ fn shared_parent(endpoints: &[Endpoint], role: Role) -> Option<Custom> {
     best.map(|(parent, followers)| Custom { parent, followers })
 }
 
+/// What stands between the words of an address name.
+const SEPARATORS: [char; 5] = ['-', '_', '.', ' ', '/'];
+
 fn words_of(address: &str) -> impl Iterator<Item = &str> {
-    address.split(['-', '_', '.', ' ', '/'])
+    address.split(SEPARATORS)
+}
+
+/// A word of an address that looks like a slip.
+struct Respelt<'a> {
+    odd: &'a str,
+    usual: &'a str,
+    meant: String,
 }
 
 /// The address of the same environment that differs in one word only, where that word is this one's custom spelling.
-fn respelt(address: &str, words: &BTreeMap<&str, usize>, uses: &BTreeMap<&str, usize>) -> Option<String> {
+fn respelt<'a>(
+    address: &'a str,
+    words: &BTreeMap<&'a str, usize>,
+    uses: &BTreeMap<&str, usize>,
+) -> Option<Respelt<'a>> {
     for odd in words_of(address).filter(|word| words.get(word) == Some(&1) && is_spelt(word)) {
         let usual = words.iter().filter(|(_, count)| **count >= CUSTOM).map(|(word, _)| *word);
-        for word in usual.filter(|word| is_spelt(word) && strsim::damerau_levenshtein(odd, word) == 1) {
-            let start = odd.as_ptr() as usize - address.as_ptr() as usize;
-            let meant = format!("{}{word}{}", &address[..start], &address[start + odd.len()..]);
+        for usual in usual.filter(|word| is_spelt(word) && strsim::damerau_levenshtein(odd, word) == 1) {
+            let meant = with_word(address, odd, usual);
             if uses.contains_key(meant.as_str()) {
-                return Some(meant);
+                return Some(Respelt { odd, usual, meant });
             }
         }
     }
     None
+}
+
+/// An address with one of its words exchanged.
+fn with_word(address: &str, odd: &str, usual: &str) -> String {
+    let parts = address.split_inclusive(SEPARATORS).map(|part| match part.strip_prefix(odd) {
+        Some(rest) if rest.is_empty() || rest.len() == 1 && rest.starts_with(SEPARATORS) => {
+            format!("{usual}{rest}")
+        }
+        Some(_) | None => part.to_owned(),
+    });
+    parts.collect()
 }
 
 /// Whether a word is one that can be misspelt: `web1` and `web2` are both meant.

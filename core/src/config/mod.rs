@@ -16,7 +16,6 @@ mod catalog;
 mod document;
 mod file;
 mod lint;
-mod near;
 mod path;
 mod problem;
 mod raw;

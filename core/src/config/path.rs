@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::model::{CheckName, EnvironmentName, PairName, ServiceName, SideName};
+use serde::Serialize;
+
+use crate::model::{CheckName, EnvironmentName, PairName, Role, ServiceName, SideName};
 
 /// One step from a table or a list to what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +25,8 @@ pub enum SideField {
 }
 
 /// The keys of an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndpointField {
     /// `production`: the name that users use.
     Production,
@@ -35,6 +38,15 @@ pub enum EndpointField {
     Checks,
     /// `probe`: whether it is fetched throughout a run.
     Probe,
+}
+
+impl From<Role> for EndpointField {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Production => Self::Production,
+            Role::Standby => Self::Standby,
+        }
+    }
 }
 
 impl EndpointField {

@@ -117,7 +117,16 @@ fn clipped(text: &str, most: usize) -> String {
 
 /// A value from the file as it may be shown: in backquotes, of bounded length, with nothing that a terminal obeys.
 pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", clipped(&clipped(text, 80).escape_debug().to_string(), 160))
+    let mut shown = String::new();
+    for c in clipped(text, 80).chars() {
+        // A backquote would end the quotation; the other quotes are no harm.
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            '`' => shown.push('\''),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    format!("`{}`", clipped(&shown, 160))
 }
 
 /// Names in a sentence: `a`, `b` or `c`.

@@ -1,10 +1,13 @@
-//! The file as it is written. Its types make the JSON Schema that every file is held against, and read its pieces.
+//! The file as it is written: types for the sake of their JSON Schema, which every file is held against.
+//!
+//! They are not read as a whole, because then the first wrong key would hide all others: `resolve` reads key by key.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Period, PortKind};
 
@@ -14,7 +17,7 @@ pub(super) const PROVIDER: &str = "provider";
 /// The configuration of Switchover: pairs of infrastructures that swap roles.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "switchover.toml")]
-#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct File {
     /// Where the journal of every pair is kept.
     state: Option<StateTable>,
@@ -31,7 +34,7 @@ pub(super) struct File {
 /// One service on two infrastructures.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Pair {
     /// How carefully names are moved.
     #[schemars(default)]
@@ -48,38 +51,38 @@ struct Pair {
 /// A scope inside a pair, such as live or staging.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Environment {
     /// The names that follow the roles.
     endpoints: Vec<Endpoint>,
 }
 
 /// How carefully names are moved.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Dns {
+#[derive(Default, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+struct Dns {
     /// The TTL that `swap-roles --prepare` sets ahead of a swap: whole seconds, 60s if left out.
-    pub(super) swap_ttl: Option<Period>,
+    swap_ttl: Option<Period>,
     /// How long the old side is kept after the old TTL has passed; 60s if left out.
-    pub(super) margin: Option<Period>,
+    margin: Option<Period>,
     /// How long every authoritative server may take to serve a change; 5m if left out.
-    pub(super) propagation_deadline: Option<Period>,
+    propagation_deadline: Option<Period>,
     /// Public resolvers that are read back too, as `IP` or `IP:port` (port 53 if left out).
-    pub(super) resolvers: Vec<String>,
+    resolvers: Vec<String>,
 }
 
 /// How often the probe fetches.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Probe {
+#[derive(Default, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+struct Probe {
     /// The time between two fetches of one name; 200ms if left out.
-    pub(super) every: Option<Period>,
+    every: Option<Period>,
 }
 
 /// One of the two infrastructures.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used; the file is read piece by piece")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Side {
     /// What people call the project behind it; shown in the role table.
     project: Option<String>,
@@ -88,27 +91,28 @@ struct Side {
 }
 
 /// A production name and a standby name that lead to one named address on whichever side holds the role.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Endpoint {
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Endpoint {
     /// The name that users use.
-    pub(super) production: String,
+    production: String,
     /// The name of the side that waits.
-    pub(super) standby: String,
+    standby: String,
     /// The name of the address both lead to, the same on both sides.
-    pub(super) address: String,
+    address: String,
     /// The checks it must pass on a side before and after the side takes production.
-    #[serde(default)]
-    pub(super) checks: Vec<String>,
+    #[schemars(default)]
+    checks: Vec<String>,
     /// Whether both names are fetched throughout a run, with the first of the checks.
-    #[serde(default)]
-    pub(super) probe: bool,
+    #[schemars(default)]
+    probe: bool,
 }
 
 /// What core reads of a name service's table, beside the provider's own options.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used; the table is read key by key")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct Service {
     /// The zones it holds: names, or tables of a name and the service's own id.
     zones: Vec<Zone>,
@@ -151,7 +155,9 @@ pub(super) fn definition(port: PortKind) -> &'static str {
 macro_rules! provider_table {
     ($name:ident, $port:expr) => {
         /// A provider's table, whose schema comes from the catalog.
-        struct $name;
+        ///
+        /// Never made; the field keeps it from being of no size, which no map value may be.
+        struct $name(#[expect(dead_code, reason = "only its schema is used")] Value);
 
         impl JsonSchema for $name {
             fn inline_schema() -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::run::Run;
-use super::{StopSignal, Watcher};
+use super::{StopSignal, Unwatched, Watcher};
 use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, PairState, PauseReason};
 use crate::model::{Environment, IdError, Pair, RunId};
 use crate::observe::{Snapshot, assess, look, prove};
@@ -74,6 +74,12 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// An engine that nobody watches and nobody stops; set [`Engine::watcher`] and [`Engine::stop`] for more.
+    pub fn new(pair: Pair, ports: Ports, holder: Holder) -> Self {
+        let pair = Arc::new(pair);
+        Self { pair, ports, holder, watcher: Arc::new(Unwatched), stop: StopSignal::default() }
+    }
+
     /// Reads the pair's journal and checks all of it.
     pub async fn journal(&self) -> Result<Journal, JournalError> {
         Journal::open(&self.pair.name, &self.ports).await

@@ -6,7 +6,7 @@ use futures_util::future::{self, Either, join, join_all};
 use futures_util::lock::Mutex;
 
 use super::probe::Probe;
-use super::step::StepEnd;
+use super::step::{Approach, StepEnd};
 use super::{Engine, HOLD, Progress, RunEnd, RunError};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, PauseReason, RunState, StepState, Way};
 use crate::model::RunId;
@@ -128,8 +128,12 @@ impl<'e> Run<'e> {
     }
 
     async fn stage(&self, place: usize, stage: &Stage) -> Result<Forward, JournalError> {
-        let steps = stage.steps.iter().map(|step| self.step(place, step, Way::Forward));
-        let ends = join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let ends = if self.can_still_turn_back(place).await {
+            self.all_or_none(place, stage).await?
+        } else {
+            let steps = stage.steps.iter().map(|step| self.step(place, step, Way::Forward));
+            join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?
+        };
         let mut end = Forward::Done;
         for (step, ended) in stage.steps.iter().zip(ends) {
             match (ended, step.on_failure) {
@@ -146,6 +150,25 @@ impl<'e> Run<'e> {
             }
         }
         Ok(end)
+    }
+
+    /// Whether a stage is the one that crosses the pivot, and nothing of it was begun.
+    async fn can_still_turn_back(&self, place: usize) -> bool {
+        self.plan.pivot_stage() == Some(place) && !self.with_state(RunState::pivot_crossed).await
+    }
+
+    /// Looks at every step before the first one acts, and begins none if one cannot be done: a zone that somebody edited since
+    /// the plan was made must not leave the pair half swapped.
+    async fn all_or_none(&self, place: usize, stage: &Stage) -> Result<Vec<StepEnd>, JournalError> {
+        let looks = stage.steps.iter().map(|step| self.approach(place, step, Way::Forward));
+        let approaches = join_all(looks).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let none = approaches.iter().any(Approach::is_blocked);
+        let steps = approaches.into_iter().map(async |approach| match approach {
+            Approach::Ended(end) => Ok(end),
+            Approach::Sighted(sighted) if none && !sighted.is_blocked() => Ok(StepEnd::Stopped),
+            Approach::Sighted(sighted) => self.finish(*sighted).await,
+        });
+        join_all(steps).await.into_iter().collect()
     }
 
     /// Undoes, last first, every step that did something or may have.

@@ -46,16 +46,75 @@ struct Walk<'a> {
     last: String,
 }
 
+/// What a look showed, and when it began.
+#[derive(Debug)]
+struct Seen {
+    look: Look,
+    looked: Duration,
+}
+
+/// A step that was looked at and has not acted.
+#[derive(Debug)]
+pub(super) struct Sighted<'a> {
+    walk: Walk<'a>,
+    performer: Box<dyn Perform + 'a>,
+    context: Context<'a>,
+    seen: Seen,
+}
+
+impl Sighted<'_> {
+    /// Whether the step cannot be done as the world is.
+    pub(super) fn is_blocked(&self) -> bool {
+        match self.seen.look {
+            Look::NotReady { .. } | Look::Refused(_) => true,
+            Look::Done(_) | Look::Ready { .. } | Look::Waiting(_) | Look::Unseen(_) => false,
+        }
+    }
+}
+
+/// Where the first looks at a step led.
+#[derive(Debug)]
+pub(super) enum Approach<'a> {
+    /// It is over without having acted, or was done before.
+    Ended(StepEnd),
+    /// Something was seen.
+    Sighted(Box<Sighted<'a>>),
+}
+
+impl Approach<'_> {
+    /// Whether the step will not be done.
+    pub(super) fn is_blocked(&self) -> bool {
+        match self {
+            Approach::Ended(StepEnd::Failed(_) | StepEnd::Stopped) => true,
+            Approach::Ended(StepEnd::Done) => false,
+            Approach::Sighted(sighted) => sighted.is_blocked(),
+        }
+    }
+}
+
 impl Run<'_> {
     /// Performs a step in one direction, unless the journal says that it is done.
     pub(super) async fn step(&self, place: usize, step: &Step, way: Way) -> Result<StepEnd, JournalError> {
+        match self.approach(place, step, way).await? {
+            Approach::Ended(end) => Ok(end),
+            Approach::Sighted(sighted) => self.finish(*sighted).await,
+        }
+    }
+
+    /// Looks at a step until something is seen, and does nothing yet.
+    pub(super) async fn approach<'a>(
+        &'a self,
+        place: usize,
+        step: &'a Step,
+        way: Way,
+    ) -> Result<Approach<'a>, JournalError> {
         if self.with_state(|state| state.step(&step.id).succeeded(way)).await {
-            return Ok(StepEnd::Done);
+            return Ok(Approach::Ended(StepEnd::Done));
         }
         let action = match (way, &step.undo) {
             (Way::Forward, _) => &step.action,
             (Way::Back, Some(undo)) => undo,
-            (Way::Back, None) => return Ok(StepEnd::Done),
+            (Way::Back, None) => return Ok(Approach::Ended(StepEnd::Done)),
         };
         let expected = self.journal.lock().await.state().expected(&step.id);
         self.engine.watcher.on(&Progress::Began { step, way, expected });
@@ -76,7 +135,55 @@ impl Run<'_> {
             last: String::new(),
         };
         let context = self.context(place, action).await;
-        self.until_done(&mut walk, action.performer(), &context).await
+        let mut performer = action.performer();
+        Ok(match self.sight(&mut walk, &mut *performer, &context).await? {
+            Ok(seen) => Approach::Sighted(Box::new(Sighted { walk, performer, context, seen })),
+            Err(end) => Approach::Ended(end),
+        })
+    }
+
+    /// Goes on from what was seen until the step is done or its deadline has passed.
+    pub(super) async fn finish(&self, sighted: Sighted<'_>) -> Result<StepEnd, JournalError> {
+        let Sighted { mut walk, performer, context, seen } = sighted;
+        self.until_done(&mut walk, performer, &context, seen).await
+    }
+
+    /// Looks until something is seen, or the step ends without.
+    async fn sight(
+        &self,
+        walk: &mut Walk<'_>,
+        performer: &mut dyn Perform,
+        context: &Context<'_>,
+    ) -> Result<Result<Seen, StepEnd>, JournalError> {
+        loop {
+            walk.looks += 1;
+            let looked = self.engine.ports.clock.monotonic();
+            match performer.look(context).await {
+                Look::Unseen(why) => walk.last = why,
+                look @ (Look::Done(_)
+                | Look::Ready { .. }
+                | Look::NotReady { .. }
+                | Look::Waiting(_)
+                | Look::Refused(_)) => return Ok(Ok(Seen { look, looked })),
+            }
+            if let Some(end) = self.pause(walk, performer).await? {
+                return Ok(Err(end));
+            }
+        }
+    }
+
+    /// Between two looks; says how the step ends if there is to be no other.
+    async fn pause(
+        &self,
+        walk: &mut Walk<'_>,
+        performer: &dyn Perform,
+    ) -> Result<Option<StepEnd>, JournalError> {
+        if let Some(end) = self.out_of_time(walk).await? {
+            return Ok(Some(end));
+        }
+        let pause = performer.pause(walk.looks);
+        self.tell(walk);
+        Ok(self.sleep(walk, pause).await.then_some(StepEnd::Stopped))
     }
 
     /// If the journal says that the step was about to act and not what became of it, waits until no call of it can still be
@@ -129,15 +236,14 @@ impl Run<'_> {
         walk: &mut Walk<'_>,
         mut performer: Box<dyn Perform + '_>,
         context: &Context<'_>,
+        mut seen: Seen,
     ) -> Result<StepEnd, JournalError> {
         loop {
-            walk.looks += 1;
-            let looked = self.engine.ports.clock.monotonic();
-            match performer.look(context).await {
+            match seen.look {
                 Look::Done(facts) => return self.succeed(walk, facts, context).await,
                 Look::Ready { partial } => {
                     walk.partial = partial;
-                    if let Some(end) = self.ready(walk, &mut *performer, context, looked).await? {
+                    if let Some(end) = self.ready(walk, &mut *performer, context, seen.looked).await? {
                         return Ok(end);
                     }
                 }
@@ -152,14 +258,13 @@ impl Run<'_> {
                 }
                 Look::Unseen(why) => walk.last = why,
             }
-            if let Some(end) = self.out_of_time(walk).await? {
+            if let Some(end) = self.pause(walk, &*performer).await? {
                 return Ok(end);
             }
-            let pause = performer.pause(walk.looks);
-            self.tell(walk);
-            if self.sleep(walk, pause).await {
-                return Ok(StepEnd::Stopped);
-            }
+            seen = match self.sight(walk, &mut *performer, context).await? {
+                Ok(seen) => seen,
+                Err(end) => return Ok(end),
+            };
         }
     }
 

@@ -146,17 +146,7 @@ impl Journal {
         if standing.nonce == entry.nonce {
             return Ok(());
         }
-        let holder = match &standing.event {
-            Event::Claimed { holder } => Some(holder.clone()),
-            Event::RunStarted { .. }
-            | Event::StepStarted { .. }
-            | Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
-            | Event::TurnedBack { .. }
-            | Event::Probed { .. }
-            | Event::Paused { .. }
-            | Event::RunFinished { .. } => None,
-        };
+        let holder = standing.event.claimant().cloned();
         Err(JournalError::Taken { pair: self.pair.clone(), at: entry.seq, holder })
     }
 

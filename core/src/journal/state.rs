@@ -216,17 +216,7 @@ impl PairState {
         if entry.previous != head {
             return Err("it does not name the hash of the entry before it".to_owned());
         }
-        let expected = match entry.event {
-            Event::Claimed { .. } => self.epoch.next(),
-            Event::RunStarted { .. }
-            | Event::StepStarted { .. }
-            | Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
-            | Event::TurnedBack { .. }
-            | Event::Probed { .. }
-            | Event::Paused { .. }
-            | Event::RunFinished { .. } => self.epoch,
-        };
+        let expected = if entry.event.claimant().is_some() { self.epoch.next() } else { self.epoch };
         if entry.epoch != expected {
             return Err(format!("epoch {expected} was expected, not {}", entry.epoch));
         }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{EnvironmentName, Role, SideName, ZoneRef};
+use crate::config::EndpointField;
+use crate::model::{EnvironmentName, SideName, ZoneRef};
 
 /// Whether a finding stops a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,27 +15,6 @@ pub enum Severity {
     Error,
     /// Worth a look; it stops nothing.
     Warning,
-}
-
-/// The part of an endpoint that a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndpointField {
-    /// Its production name.
-    Production,
-    /// Its stand-by name.
-    Standby,
-    /// Its address name.
-    Address,
-}
-
-impl From<Role> for EndpointField {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Production => Self::Production,
-            Role::Standby => Self::Standby,
-        }
-    }
 }
 
 /// What a finding is about, so that it can be shown at its place in the file.

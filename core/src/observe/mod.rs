@@ -13,7 +13,7 @@ mod snapshot;
 mod suggest;
 
 pub use assess::assess;
-pub use finding::{EndpointField, Finding, FindingKind, Place, Severity};
+pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, prove};
 pub use snapshot::{NameView, RoleState, Snapshot};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{EndpointField, Finding, FindingKind, Observation, Place, SideObservation, suggest};
+use super::{Finding, FindingKind, Observation, Place, SideObservation, suggest};
+use crate::config::EndpointField;
 use crate::model::{AddressKind, AddressName, Addresses, Environment, Pair, SideName};
 use crate::port::{Attachment, Identity, NamedAddress};
 

@@ -7,7 +7,9 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_ec2::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ec2::error::BoxError;
 use aws_smithy_http_client::Connector;
@@ -34,8 +36,9 @@ impl Clients {
     pub(crate) async fn new(settings: &Settings, meter: Meter) -> Self {
         let sdk = sdk_config(settings).await;
         let count = Count(meter);
-        let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).interceptor(count.clone()).build();
-        let sts = aws_sdk_sts::config::Builder::from(&sdk).interceptor(count).build();
+        let ec2 =
+            aws_sdk_ec2::config::Builder::from(&sdk).interceptor(count.clone()).interceptor(Whole).build();
+        let sts = aws_sdk_sts::config::Builder::from(&sdk).interceptor(count).interceptor(Whole).build();
         Self { ec2: aws_sdk_ec2::Client::from_conf(ec2), sts: aws_sdk_sts::Client::from_conf(sts) }
     }
 }
@@ -105,5 +108,28 @@ impl Intercept for Count {
     ) -> Result<(), BoxError> {
         self.0.count();
         Ok(())
+    }
+}
+
+/// Refuses an answer that was cut off. The SDK's XML parser takes a document that ends early for a shorter one: half a list
+/// of addresses would read as a list in which some are missing and no name is found twice.
+#[derive(Debug)]
+struct Whole;
+
+impl Intercept for Whole {
+    fn name(&self) -> &'static str {
+        "Whole"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        // `</DescribeAddressesResponse>`, `</GetCallerIdentityResponse>`
+        let whole = response.body().bytes().is_some_and(|body| body.trim_ascii_end().ends_with(b"Response>"));
+        if response.status().is_success() && !whole { Err("it is cut off".into()) } else { Ok(()) }
     }
 }

@@ -72,7 +72,7 @@ impl Failures {
     fn told(&self, error: &impl ProvideErrorMetadata, status: u16) -> AddressError {
         let whose = self.whose.say();
         let Some(code) = error.code().filter(|code| !code.is_empty()).map(plain) else {
-            return self.whose.unavailable(format!("HTTP {status} without a reason that AWS would give"));
+            return self.whose.unavailable(format!("HTTP {status} with an answer that is not AWS's"));
         };
         let message = plain(error.message().unwrap_or("no reason given"));
         match Verdict::on(&code, status) {

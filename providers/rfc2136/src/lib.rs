@@ -21,11 +21,14 @@
 //! - A name that only a wildcard answers for has no records of its own, and is a conflict, too.
 
 mod answer;
+mod conflict;
 mod key;
 mod options;
 mod read;
 mod service;
 mod talk;
+#[cfg(test)]
+mod testing;
 mod update;
 
 pub use options::{Algorithm, Rfc2136Error, Rfc2136Options};

@@ -101,3 +101,28 @@ pub(crate) fn refuse_bad_server(server: &str) -> Result<(), Rfc2136Error> {
         _ => Err(Rfc2136Error::Server(server.escape_debug().to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_with_their_defaults_and_unknown_keys_refused() {
+        let text = r#"{"server": "ns1:53", "key_name": "k", "key": {"env": "KEY"}}"#;
+        let options: Rfc2136Options = serde_json::from_str(text).unwrap();
+        assert_eq!((options.algorithm, options.timeout.0.as_secs()), (Algorithm::HmacSha256, 10));
+        let text = text.replace("key_name", "keyname");
+        assert!(serde_json::from_str::<Rfc2136Options>(&text).is_err());
+        assert_eq!(serde_json::from_str::<Algorithm>(r#""hmac-sha512""#).unwrap(), Algorithm::HmacSha512);
+    }
+
+    #[test]
+    fn a_server_needs_a_host_and_a_port() {
+        for server in ["ns1.example.org:53", "192.0.2.1:5353", "[2001:db8::1]:53"] {
+            assert_eq!(refuse_bad_server(server), Ok(()), "{server}");
+        }
+        for server in ["ns1.example.org", ":53", "ns1:dns", "ns1 :53", "ns1:70000", ""] {
+            assert!(refuse_bad_server(server).is_err(), "{server}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
-use switchover::model::{self, DnsName, RecordData, RecordId, RecordKind, RecordValue, Ttl, ZoneName};
+use switchover::model::{self, DnsName, RecordData, RecordId, RecordValue, Ttl, ZoneName};
 
 use crate::update::{Unfit, wire_name};
 
@@ -149,12 +149,6 @@ fn data(found: &RData) -> RecordData {
 
 fn dns_name(name: &Name) -> Option<DnsName> {
     DnsName::new(name.to_ascii()).ok()
-}
-
-/// What a record set holds, as text: `A 192.0.2.1, A 192.0.2.2`. `None` if it holds nothing.
-pub(crate) fn shown<'a>(kind: &RecordKind, set: impl Iterator<Item = &'a RecordData>) -> Option<String> {
-    let texts: Vec<String> = set.map(|data| format!("{kind} {data}")).collect();
-    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 #[cfg(test)]

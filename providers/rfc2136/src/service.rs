@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use hickory_proto::op::{Message, MessageType, OpCode};
 use secrecy::SecretString;
-use switchover::model::{DnsName, Record, RecordData, ZoneName};
-use switchover::port::{Clock, Conflict, Meter, NameError, NameService, RecordChange, ZoneView};
+use switchover::model::{DnsName, Record, ZoneName};
+use switchover::port::{Clock, Meter, NameError, NameService, RecordChange, ZoneView};
 
 use crate::answer::{Asked, Outcome};
+use crate::conflict;
 use crate::key::{Key, Opened, Seal, Signed};
 use crate::options::{Rfc2136Error, Rfc2136Options, refuse_bad_server};
-use crate::read::{Ask, Progress, Transfer, shown};
+use crate::read::{Ask, Progress, Transfer};
 use crate::talk::{Broken, Deadline, Listener, Speaker, connect};
 use crate::update::{self, SetChange, Unfit};
 
@@ -261,18 +262,11 @@ impl Rfc2136 {
         }
     }
 
-    /// Names the record sets that are not what they should be, by a fresh read. All of them, with nothing found, if the read
-    /// fails or shows no difference (a wildcard answers; or they were changed back).
+    /// Names the record sets that are not what they should be, by a fresh read.
     async fn conflict(&self, zone: &ZoneName, batch: &[SetChange]) -> NameError {
         let names = batch.iter().map(|change| change.key.name.clone()).collect();
         let fresh = self.read(zone, &names).await.ok();
-        let account = |change: &SetChange| conflict_of(change, fresh.as_ref());
-        let differ: Vec<Conflict> = batch.iter().filter_map(account).collect();
-        let all = || {
-            let unsaid = |change| Conflict { found: None, ..expectation(change) };
-            batch.iter().map(unsaid).collect()
-        };
-        let records = if differ.is_empty() { all() } else { differ };
+        let records = conflict::account(batch, fresh.as_ref());
         NameError::Conflict { zone: zone.clone(), records }
     }
 }
@@ -308,32 +302,14 @@ async fn converse(
     }
 }
 
-fn expectation(change: &SetChange) -> Conflict {
-    let expected = shown(&change.key.kind, change.before.iter()).unwrap_or_default();
-    Conflict { name: change.key.name.clone(), expected, found: None }
-}
-
-/// How a set differs from what it should be; `None` if it does not.
-fn conflict_of(change: &SetChange, fresh: Option<&ZoneView>) -> Option<Conflict> {
-    let of_name: Vec<&Record> = fresh?.of(&change.key.name).collect();
-    let now: BTreeSet<&RecordData> =
-        of_name.iter().filter(|r| r.kind() == change.key.kind).map(|r| &r.value.data).collect();
-    if now == change.before.iter().collect() {
-        return None;
-    }
-    // An alias in its place is what a person needs to know.
-    let alias = || of_name.iter().map(|r| &r.value.data).filter(|data| matches!(data, RecordData::Cname(_)));
-    let found = shown(&change.key.kind, now.into_iter())
-        .or_else(|| shown(&switchover::model::RecordKind::Cname, alias()));
-    Some(Conflict { found, ..expectation(change) })
-}
-
 /// A random id to start from.
 fn first_id() -> u16 {
     Message::query().metadata.id
 }
 
-fn view(zone: &ZoneName, records: Vec<Record>) -> ZoneView {
+/// Servers give the records of a set in turns; a view has them in one order.
+fn view(zone: &ZoneName, mut records: Vec<Record>) -> ZoneView {
+    records.sort_by(|a, b| (&a.name, &a.value.data).cmp(&(&b.name, &b.value.data)));
     ZoneView { zone: zone.clone(), records, minimum_ttl: None }
 }
 
@@ -358,13 +334,15 @@ impl NameService for Rfc2136 {
             return Err(misfit(zone, &Unfit::Outside(name.clone())));
         }
         let limit = self.options.timeout.0;
+        let began = tokio::time::Instant::now();
         if !self.may_transfer(zone) {
             return Ok(view(zone, self.query(zone, names, limit).await?));
         }
+        // Half of the time, so that a transfer that hangs leaves some for the questions.
         if let Some(records) = self.transfer(zone, limit / 2).await? {
             return Ok(view(zone, records));
         }
-        let records = self.query(zone, names, limit / 2).await?;
+        let records = self.query(zone, names, limit.saturating_sub(began.elapsed())).await?;
         // Only now: a key that is not accepted at all says nothing about transfers.
         self.forgo_transfer(zone);
         Ok(view(zone, records))

@@ -88,7 +88,10 @@ mod tests {
     async fn sleep_runs_on_tokios_timer() {
         let clock = TokioClock::new();
         clock.sleep(Duration::from_secs(24 * 60 * 60)).await;
-        assert!(clock.monotonic() < Duration::from_secs(60), "a paused tokio clock jumps; ours did not follow it");
+        assert!(
+            clock.monotonic() < Duration::from_secs(60),
+            "a paused tokio clock jumps; ours did not follow it"
+        );
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct SqliteOptions {
 /// Journals in an `SQLite` file. One file may hold those of several pairs.
 ///
 /// Runs on any executor: the file is worked on in a thread of its own. A call whose future is dropped still happens, so an
-/// append that is not awaited to its end may stand or not, as after a crash. The file is closed some time after the store is dropped.
+/// append that is not awaited to its end may stand or not, as after a crash. Dropping the store waits for what was asked of it, and closes
+/// the file.
 #[derive(Debug)]
 pub struct SqliteStore {
     worker: Worker,

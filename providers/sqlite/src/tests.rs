@@ -286,6 +286,32 @@ fn a_file_that_somebody_set_to_wal_is_set_back_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_transaction_that_was_cut_short_in_the_middle_is_rolled_back() {
+    let bench = Bench::with(3);
+    let fill = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+        INSERT INTO beats SELECT 'pair-' || i, 1, printf('%.600c', 'a') FROM n";
+    bench.connection.execute_batch(fill).unwrap();
+    // So small a cache that most of the changed pages are in the file before the transaction ends.
+    let change = "PRAGMA cache_size = 2; BEGIN IMMEDIATE; UPDATE beats SET beat = printf('%.600c', 'b')";
+    bench.connection.execute_batch(change).unwrap();
+    assert_eq!(bench.append(&entry(3, 8)), Ok(Appended::Done));
+    let crashed = tempfile::tempdir().unwrap();
+    for found in fs::read_dir(bench.folder.path()).unwrap() {
+        let found = found.unwrap();
+        fs::copy(found.path(), crashed.path().join(found.file_name())).unwrap();
+    }
+    let bytes = fs::read(crashed.path().join("journal.db")).unwrap();
+    assert!(bytes.windows(100).any(|part| part == [b'b'; 100]), "nothing of it reached the file");
+
+    let place = Place::prepare(&crashed.path().join("journal.db")).unwrap();
+    let connection = file::connect(&place).unwrap();
+    let asked = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(asked("SELECT group_concat(DISTINCT substr(beat, 1, 1)) FROM beats"), "a");
+    assert_eq!(asked("PRAGMA integrity_check"), "ok");
+    assert_eq!(log::read(&place, &connection, &pair(), Seq(0)).unwrap().len(), 3);
+}
+
+#[test]
 fn a_beat_of_an_epoch_that_is_over_does_not_hide_its_successors() {
     let bench = Bench::new();
     let beat = |epoch| Beat {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use futures_channel::oneshot;
 use rusqlite::Connection;
@@ -12,10 +12,11 @@ use crate::place::Place;
 
 type Job = Box<dyn FnOnce(&Place, &Connection) + Send>;
 
-/// Hands jobs to the thread. The thread closes the file and ends when this is dropped and the jobs before are done.
+/// Hands jobs to the thread. Dropping it waits for the jobs before and closes the file.
 pub(crate) struct Worker {
     place: Place,
-    jobs: Sender<Job>,
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for Worker {
@@ -28,11 +29,11 @@ impl Worker {
     pub(crate) fn start(place: Place, connection: Connection) -> Result<Self, StoreError> {
         let (jobs, queue) = channel();
         let of_thread = place.clone();
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || work(&of_thread, &connection, &queue))
             .map_err(|error| place.unusable(format!("no thread could be started for it: {error}")))?;
-        Ok(Self { place, jobs })
+        Ok(Self { place, jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs a job after all jobs before it and brings its answer back. The job runs even if the future is dropped.
@@ -43,12 +44,21 @@ impl Worker {
     {
         let (answer, answered) = oneshot::channel();
         let gone = || self.place.unavailable("its thread has ended");
-        let job = Box::new(move |place: &Place, connection: &Connection| {
+        let job: Job = Box::new(move |place: &Place, connection: &Connection| {
             // Nobody may wait any more: the caller was dropped.
             drop(answer.send(job(place, connection)));
         });
-        self.jobs.send(job).map_err(|_| gone())?;
+        self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // The queue ends with its sender, and the thread with its queue.
+        drop(self.jobs.take());
+        // A thread that panicked has told its callers already.
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }
 

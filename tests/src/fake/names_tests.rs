@@ -175,6 +175,20 @@ fn a_record_set_cannot_become_empty_by_a_change_of_type() {
 }
 
 #[test]
+fn a_batch_of_which_one_change_is_refused_changes_nothing() {
+    let bench = Bench::new();
+    bench.names.add(Held::plain(bench.site.clone(), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3))));
+    let before = bench.names.held(&bench.zone);
+    for ttl in [30, 300] {
+        // Too short a TTL for the second; then two records that would be one.
+        let mut changes = bench.to(NEW);
+        changes[1].after.ttl = Ttl::Seconds(ttl);
+        assert!(matches!(bench.change(&changes), Err(NameError::Rejected { .. })));
+        assert_eq!(bench.names.held(&bench.zone), before);
+    }
+}
+
+#[test]
 #[should_panic(expected = "changed twice at once")]
 fn a_record_is_not_changed_twice_at_once() {
     let bench = Bench::new();

@@ -243,8 +243,25 @@ mod tests {
         let short = Box::pin(clock.sleep(Duration::from_secs(1)));
         let long = Box::pin(clock.sleep(Duration::from_secs(3600)));
         clock.run(async { drop(select(short, long).await) });
-        clock.run(clock.sleep(Duration::from_secs(1)));
-        assert_eq!(clock.elapsed(), Duration::from_secs(2));
+        clock.run(thread_is_done());
+        assert_eq!(clock.elapsed(), Duration::from_secs(1));
+    }
+
+    /// Waits for a real thread, and for no virtual time.
+    async fn thread_is_done() {
+        let mut started = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut started, true) {
+                return Poll::Ready(());
+            }
+            let waker = context.waker().clone();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                waker.wake();
+            });
+            Poll::Pending
+        })
+        .await;
     }
 
     #[test]
@@ -269,7 +286,7 @@ mod tests {
             loop {
                 clock.sleep(Duration::from_secs(24 * 60 * 60)).await;
             }
-        })
+        });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From a file that has the right shape to pairs that can only be valid, with every contradiction reported.
 //!
-//! The file is read piece by piece (a service, a side, an endpoint), so that what is wrong with one piece hides nothing that is
-//! wrong with another. A piece in which the schema already found a problem is left out.
+//! The file is read key by key, so that what is wrong with one value hides nothing that is wrong with another. A value in which
+//! the schema already found a problem is left out.
 
 mod pair;
 mod period;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::{Entry, Node};
 use super::problem::quoted;
-use super::{ConfigPath, KindName, PairConfig, PathSegment, PortKind, Problem, ProviderSpec, raw};
+use super::{ConfigPath, KindName, PairConfig, PortKind, Problem, ProviderSpec, raw};
 use crate::model::{CheckName, DnsName, IdError, PairName};
 use service::Services;
 
@@ -52,7 +52,7 @@ struct Use {
     what: String,
 }
 
-/// Reads pieces and gathers what is wrong with them.
+/// Reads values and gathers what is wrong with them.
 #[derive(Debug)]
 struct Reader {
     faults: BTreeSet<ConfigPath>,
@@ -70,7 +70,12 @@ impl Reader {
         self.faults.range(path..).next().is_none_or(|fault| !fault.starts_with(path))
     }
 
-    /// Reads a piece that has the right shape.
+    /// Reads the value of a key, if it is there and has the right shape.
+    fn field<T: DeserializeOwned>(&mut self, table: &Node, path: &ConfigPath, key: &str) -> Option<T> {
+        self.read(table.get(key)?, &path.key(key))
+    }
+
+    /// Reads a value that has the right shape.
     fn read<T: DeserializeOwned>(&mut self, node: &Node, path: &ConfigPath) -> Option<T> {
         if !self.is_clean(path) {
             return None;
@@ -158,13 +163,4 @@ impl Reader {
 /// The place of a key's value in a table, or of the table where the key is left out.
 fn span_of(table: &Node, key: &str) -> Range<usize> {
     table.get(key).map_or_else(|| table.span.clone(), |node| node.span.clone())
-}
-
-/// The name of the innermost table of a path, for messages.
-fn last_key(path: &ConfigPath) -> &str {
-    let keys = path.segments().iter().rev().find_map(|segment| match segment {
-        PathSegment::Key(key) => Some(key.as_str()),
-        PathSegment::Index(_) => None,
-    });
-    keys.unwrap_or_default()
 }

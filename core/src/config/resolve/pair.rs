@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
+
 use super::super::document::{Entry, Node};
-use super::super::near::nearest;
 use super::super::problem::{all, quoted};
-use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, raw};
+use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
-    ServiceName, Side, SideName, ZoneRef,
+    ServiceName, Side, SideName, ZoneName, ZoneRef,
 };
+use crate::near::nearest;
 
 /// What endpoints may refer to.
 #[derive(Clone, Copy)]
@@ -130,10 +132,7 @@ impl Reader {
         }
         let addresses = entry.node.get("addresses")?;
         let book = self.spec(addresses, &path.key("addresses"), PortKind::Addresses);
-        let project = match entry.node.get("project") {
-            Some(node) => Some(self.read::<String>(node, &path.key("project"))?),
-            None => None,
-        };
+        let project = self.field(&entry.node, &path, "project");
         Some((Side { name, project }, book?))
     }
 
@@ -186,9 +185,7 @@ impl Reader {
             self.report(Problem::new(message, &path, list.span.clone()));
         }
         let read = list.items().iter().enumerate().filter_map(|(index, node)| {
-            let path = path.index(index);
-            let raw = self.read::<raw::Endpoint>(node, &path)?;
-            EndpointReader { reader: self, environment, node, path, known }.endpoint(&raw)
+            EndpointReader { reader: self, environment, node, path: path.index(index), known }.endpoint()
         });
         read.collect()
     }
@@ -204,34 +201,50 @@ struct EndpointReader<'a> {
 }
 
 impl EndpointReader<'_> {
-    fn endpoint(mut self, raw: &raw::Endpoint) -> Option<Endpoint> {
-        let production = self.name(Role::Production, &raw.production);
-        let standby = self.name(Role::Standby, &raw.standby);
-        let address = {
-            let span = self.span("address");
-            self.reader.id(AddressName::new(raw.address.as_str()), &self.path.key("address"), &span)
-        };
-        let checks = self.checks(&raw.checks);
-        if raw.probe && raw.checks.is_empty() {
+    fn endpoint(mut self) -> Option<Endpoint> {
+        let production = self.name(Role::Production);
+        let standby = self.name(Role::Standby);
+        let address = self.address();
+        let checks = self.checks();
+        let probe = self.field("probe").unwrap_or(false);
+        if probe && self.node.get("checks").is_none_or(|checks| checks.items().is_empty()) {
             let problem = Problem::new("nothing to probe with", &self.path.key("probe"), self.span("probe"));
             self.reader.report(problem.help("the probe fetches with the first of `checks`; name one"));
         }
         let (production, production_zone) = production?;
         let (standby, standby_zone) = standby?;
-        let (address, probe) = (address?, raw.probe);
-        Some(Endpoint { production, production_zone, standby, standby_zone, address, checks, probe })
+        Some(Endpoint {
+            production,
+            production_zone,
+            standby,
+            standby_zone,
+            address: address?,
+            checks,
+            probe,
+        })
+    }
+
+    fn field<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        self.reader.field(self.node, &self.path, key)
+    }
+
+    fn address(&mut self) -> Option<AddressName> {
+        let text: String = self.field("address")?;
+        let (path, span) = (self.path.key("address"), self.span("address"));
+        self.reader.id(AddressName::new(text), &path, &span)
     }
 
     fn span(&self, key: &str) -> Range<usize> {
         super::span_of(self.node, key)
     }
 
-    fn name(&mut self, role: Role, text: &str) -> Option<(DnsName, ZoneRef)> {
+    fn name(&mut self, role: Role) -> Option<(DnsName, ZoneRef)> {
         let key = match role {
             Role::Production => "production",
             Role::Standby => "standby",
         };
         let (path, span) = (self.path.key(key), self.span(key));
+        let text: String = self.field(key)?;
         let name = self.reader.id(DnsName::new(text), &path, &span)?;
         let what = format!("the {role} name of an endpoint of {}", quoted(self.environment.as_str()));
         self.reader.claim(&name, &path, &span, what);
@@ -247,7 +260,7 @@ impl EndpointReader<'_> {
                 Some(meant) => problem.meant(Some(meant)),
                 None if services.zones.is_empty() => problem.help("configure a name service: `[dns.NAME]`"),
                 None => {
-                    let zones = all(services.zones.keys().map(|zone| zone.as_str()));
+                    let zones = all(services.zones.keys().map(ZoneName::as_str));
                     problem.help(format!("the zones are {zones}"))
                 }
             });
@@ -255,7 +268,8 @@ impl EndpointReader<'_> {
         None
     }
 
-    fn checks(&mut self, given: &[String]) -> Vec<CheckName> {
+    fn checks(&mut self) -> Vec<CheckName> {
+        let given: Vec<String> = self.field("checks").unwrap_or_default();
         let nodes = self.node.get("checks").map(Node::items).unwrap_or_default();
         let mut checks: Vec<CheckName> = Vec::new();
         for (index, (text, node)) in given.iter().zip(nodes).enumerate() {

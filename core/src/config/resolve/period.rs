@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::document::Node;
 use super::super::problem::quoted;
-use super::super::{ConfigPath, Period, Problem, raw};
-use super::{Reader, last_key, span_of};
+use super::super::{ConfigPath, Period, Problem};
+use super::{Reader, span_of};
 use crate::model::{DnsPolicy, ProbePolicy};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -35,18 +35,15 @@ impl Reader {
         let path = path.key("dns");
         let mut policy = DnsPolicy::default();
         let Some(node) = pair.get("dns") else { return policy };
-        let Some(dns) = self.read::<raw::Dns>(node, &path) else { return policy };
-        let at = |key: &'static str| (node, path.key(key));
-        self.period(&mut policy.swap_ttl, dns.swap_ttl, &SWAP_TTL, at("swap_ttl"));
-        self.period(&mut policy.margin, dns.margin, &MARGIN, at("margin"));
-        let deadline = dns.propagation_deadline;
-        self.period(&mut policy.propagation_deadline, deadline, &PROPAGATION, at("propagation_deadline"));
-        if policy.swap_ttl.subsec_nanos() != 0 {
-            let problem =
-                Problem::new("a TTL is whole seconds", &path.key("swap_ttl"), span_of(node, "swap_ttl"));
-            self.report(problem);
+        let table = (node, &path);
+        self.period(&mut policy.swap_ttl, table, "swap_ttl", &SWAP_TTL);
+        self.period(&mut policy.margin, table, "margin", &MARGIN);
+        self.period(&mut policy.propagation_deadline, table, "propagation_deadline", &PROPAGATION);
+        if policy.swap_ttl.subsec_nanos() != 0 && policy.swap_ttl > SWAP_TTL.least {
+            let at = span_of(node, "swap_ttl");
+            self.report(Problem::new("a TTL is whole seconds", &path.key("swap_ttl"), at));
         }
-        policy.resolvers = self.servers(&dns.resolvers, node, &path, "resolvers");
+        policy.resolvers = self.servers(node, &path, "resolvers");
         policy
     }
 
@@ -54,38 +51,26 @@ impl Reader {
     pub(super) fn probe(&mut self, pair: &Node, path: &ConfigPath) -> ProbePolicy {
         let path = path.key("probe");
         let mut policy = ProbePolicy::default();
-        let Some(node) = pair.get("probe") else { return policy };
-        let Some(probe) = self.read::<raw::Probe>(node, &path) else { return policy };
-        self.period(&mut policy.every, probe.every, &EVERY, (node, path.key("every")));
+        if let Some(node) = pair.get("probe") {
+            self.period(&mut policy.every, (node, &path), "every", &EVERY);
+        }
         policy
     }
 
-    fn period(
-        &mut self,
-        into: &mut Duration,
-        given: Option<Period>,
-        sensible: &Sensible,
-        at: (&Node, ConfigPath),
-    ) {
-        let Some(Period(period)) = given else { return };
+    fn period(&mut self, into: &mut Duration, table: (&Node, &ConfigPath), key: &str, sensible: &Sensible) {
+        let (node, path) = table;
+        let Some(Period(period)) = self.field(node, path, key) else { return };
         if period < sensible.least || period > sensible.most {
-            let (table, path) = at;
-            let span = span_of(table, last_key(&path));
-            let message = format!("`{}` is out of range: {}", last_key(&path), Period(period));
+            let message = format!("`{key}` is out of range: {}", Period(period));
             let help = format!("it must be from {} to {}", Period(sensible.least), Period(sensible.most));
-            self.report(Problem::new(message, &path, span).help(help));
+            self.report(Problem::new(message, &path.key(key), span_of(node, key)).help(help));
         }
         *into = period;
     }
 
     /// Reads a list of servers, each `IP` or `IP:port`.
-    pub(super) fn servers(
-        &mut self,
-        given: &[String],
-        table: &Node,
-        path: &ConfigPath,
-        key: &str,
-    ) -> Vec<SocketAddr> {
+    pub(super) fn servers(&mut self, table: &Node, path: &ConfigPath, key: &str) -> Vec<SocketAddr> {
+        let given: Vec<String> = self.field(table, path, key).unwrap_or_default();
         let path = path.key(key);
         let nodes = table.get(key).map(Node::items).unwrap_or_default();
         let mut servers: Vec<SocketAddr> = Vec::new();

@@ -53,13 +53,9 @@ impl Reader {
     ) -> Option<Service> {
         let node = &entry.node;
         // Zones are read even where the provider's own options are wrong, so that names are still held against them.
-        let given: Vec<raw::Zone> = self.read(node.get("zones")?, &path.key("zones"))?;
+        let given: Vec<raw::Zone> = self.field(node, path, "zones")?;
         let zones = self.zones(name, &given, node.get("zones")?, &path.key("zones"), holders);
-        let authorities = match node.get("authorities") {
-            Some(list) => self.read::<Vec<String>>(list, &path.key("authorities"))?,
-            None => Vec::new(),
-        };
-        let authorities = self.servers(&authorities, node, path, "authorities");
+        let authorities = self.servers(node, path, "authorities");
         Some(Service { name: name.clone(), zones, authorities })
     }
 

@@ -1,8 +1,8 @@
 //! Which zone a name lies in, and which one was meant if it lies in none.
 
-use super::super::near::nearest;
 use super::service::Services;
 use crate::model::{DnsName, ZoneName, ZoneRef};
+use crate::near::nearest;
 
 impl Services {
     /// The zone that holds a name: of nested zones, the innermost.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{ChoiceError, ConfigPath, EndpointField, SideField, schema};
-use crate::model::{AddressName, EnvironmentName, PairName, Role, ServiceName, SideName};
+use crate::model::{AddressName, CheckName, EnvironmentName, PairName, Role, ServiceName, SideName};
 
 fn name<T: std::str::FromStr<Err = crate::model::IdError>>(text: &str) -> T {
     text.parse().unwrap()
@@ -34,6 +34,9 @@ fn providers_get_their_own_keys_and_no_others() {
     let cloudflare: Cloudflare = pair.names[&name::<ServiceName>("cloudflare")].options().unwrap();
     assert_eq!(cloudflare.token, SecretRef::Env("CLOUDFLARE_API_TOKEN".into()));
     assert_eq!(cloudflare.base_url.as_deref(), Some("http://127.0.53.1:18787/client/v4/"));
+    assert_eq!(cloudflare.minimum_ttl.map(|ttl| ttl.0), Some(Duration::from_secs(2)));
+    let http: Http = pair.checks[&name::<CheckName>("site")].options().unwrap();
+    assert_eq!(http.scheme.as_deref(), Some("http"));
     for (side, network) in [("hongkong", 1), ("sydney", 2)] {
         let fixed: Fixed = pair.addresses[&name::<SideName>(side)].options().unwrap();
         let wanted = ["live", "bastion-live", "files-live", "staging", "bastion-staging", "files-staging"];
@@ -78,6 +81,14 @@ fn every_option_of_a_small_file_is_what_it_says_or_the_default() {
     assert_eq!((check.port, check.path), (None, None));
     let ec2: Ec2 = pair.addresses[&name::<SideName>("south")].options().unwrap();
     assert_eq!((ec2.profile.as_str(), ec2.region.as_str()), ("south", "eu-south-1"));
+}
+
+#[test]
+fn the_file_in_the_reference_is_good() {
+    let text = include_str!("../../../../docs/configuration.md");
+    let (_, rest) = text.split_once("```toml\n").unwrap();
+    let config = parse(rest.split("```").next().unwrap()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.lint(), []);
 }
 
 #[test]

@@ -13,10 +13,11 @@ fn pair_of(endpoints: &[(&str, &str, &str)]) -> String {
     let text = small(r#"zones = ["example.org"]"#, zones);
     let mut text = text[..text.find("[[pair").unwrap()].to_owned();
     for (production, standby, address) in endpoints {
-        text += &format!(
+        let endpoint = format!(
             "[[pair.shop.environments.live.endpoints]]\n\
              production = \"{production}\"\nstandby = \"{standby}\"\naddress = \"{address}\"\n"
         );
+        text.push_str(&endpoint);
     }
     text
 }

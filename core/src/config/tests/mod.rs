@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Catalog, Config, Kind, PortKind, Problems, SecretRef};
+use super::{Catalog, Config, Kind, Period, PortKind, Problems, SecretRef};
 
 /// Options as the provider crates have them, near enough to read the examples.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub(super) struct Cloudflare {
     pub(super) token: SecretRef,
     /// Another address of the API.
     pub(super) base_url: Option<String>,
+    /// The smallest TTL.
+    pub(super) minimum_ttl: Option<Period>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -57,6 +59,7 @@ pub(super) struct Fixed {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Http {
+    pub(super) scheme: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) path: Option<String>,
 }

@@ -3,16 +3,20 @@
 //! It knows the part of JSON Schema that schemars makes of Rust types: types, properties, lists, tuples, choices, numeric
 //! and length limits, and a few formats. A keyword it does not know allows everything; serde has the last word.
 
-use std::collections::BTreeSet;
+mod keyword;
+mod wording;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
 use super::document::{Data, Node};
-use super::near::nearest;
 use super::problem::{either, quoted};
-use super::source::looks_secret;
 use super::{ConfigPath, PathSegment, Period, Problem};
+use crate::near::nearest;
+use keyword::{alternatives, choices, constant, is_of, may_fit, required, tag, words};
+use wording::{NO_SECRETS, described, in_words, range_help, reference_help, unknown_key};
 
 /// What the walk found.
 #[derive(Debug, Default)]
@@ -28,8 +32,6 @@ pub(super) fn validate(root: &Node, schema: &Value) -> Findings {
     walk.value(root, schema, &ConfigPath::root());
     walk.found
 }
-
-const NO_SECRETS: &str = "a secret must not stand in the file";
 
 struct Walk<'a> {
     schema: &'a Value,
@@ -170,7 +172,7 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         if let Some((length, least, most, unit)) = length {
-            let bound = |key: &str| here.schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
+            let bound = |key: &str| usize::try_from(here.schema.get(key)?.as_u64()?).ok();
             if let Some(least) = bound(least).filter(|least| length < *least) {
                 self.report(here.problem(format!("expected at least {least} {unit}, found {length}")));
             }
@@ -199,20 +201,21 @@ impl<'a> Walk<'a> {
         let Data::Table(entries) = &here.node.data else { return };
         let properties = here.schema.get("properties").and_then(Value::as_object);
         let others = here.schema.get("additionalProperties");
+        let keys = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+        let absent: Vec<&str> = keys.filter(|key| here.node.get(key).is_none()).collect();
         let mut meant = BTreeSet::new();
         for entry in entries {
             let path = here.path.key(&entry.key);
-            match (properties.and_then(|known| known.get(&entry.key)), others) {
-                (Some(schema), _) => self.value(&entry.node, schema, &path),
-                (None, Some(Value::Bool(false))) => {
-                    let absent = properties.into_iter().flat_map(Map::keys).map(String::as_str);
-                    let near = nearest(&entry.key, absent.filter(|key| here.node.get(key).is_none()));
+            match properties.and_then(|known| known.get(&entry.key)).or(others) {
+                Some(Value::Bool(false)) => {
+                    let near = nearest(&entry.key, absent.iter().copied());
                     meant.extend(near);
-                    let problem = unknown_key(&entry.key, near, properties, &entry.node);
+                    let keys = properties.into_iter().flat_map(Map::keys).map(String::as_str);
+                    let problem = unknown_key(&entry.key, near, keys, &entry.node);
                     self.report(Problem { path, span: entry.key_span.clone(), ..problem });
                 }
-                (None, Some(schema)) => self.value(&entry.node, schema, &path),
-                (None, None) => {}
+                Some(schema) => self.value(&entry.node, schema, &path),
+                None => {}
             }
         }
         for key in required(here.schema).filter(|key| here.node.get(key).is_none() && !meant.contains(key)) {
@@ -251,11 +254,38 @@ impl<'a> Walk<'a> {
             let found = described(here.node);
             return self.report(here.problem(format!("expected {}, found {found}", expected.join(" or "))));
         }
-        if here.node.entries().is_empty() && fitting.len() > 1 && matches!(here.node.data, Data::Table(_)) {
-            let keys: BTreeSet<&str> = fitting.iter().copied().flat_map(required).collect();
-            return self.report(here.problem(format!("one of the keys {} is missing", either(keys))));
+        match alternatives(here.node, &fitting) {
+            Some(alternatives) => self.alternative(here, &alternatives),
+            None => self.closest(here, &fitting),
         }
-        self.closest(here, &fitting);
+    }
+
+    /// A table of exactly one key out of several, such as `{ env = … }` or `{ file = … }`.
+    fn alternative(&mut self, here: Here<'a, '_>, known: &BTreeMap<&'a str, &'a Value>) {
+        let entries = here.node.entries();
+        let absent: Vec<&str> = known.keys().copied().filter(|key| here.node.get(key).is_none()).collect();
+        let chosen: Vec<_> = entries.iter().filter(|entry| known.contains_key(entry.key.as_str())).collect();
+        for entry in entries {
+            let path = here.path.key(&entry.key);
+            if let Some(schema) = known.get(entry.key.as_str()) {
+                self.value(&entry.node, schema, &path);
+            } else {
+                let near = nearest(&entry.key, absent.iter().copied());
+                let problem = unknown_key(&entry.key, near, known.keys().copied(), &entry.node);
+                self.report(Problem { path, span: entry.key_span.clone(), ..problem });
+            }
+        }
+        let keys = either(known.keys().copied());
+        match chosen.as_slice() {
+            [] if entries.is_empty() => {
+                self.report(here.problem(format!("one of the keys {keys} is missing")));
+            }
+            [] | [_] => {}
+            [_, second, ..] => {
+                let problem = here.problem(format!("only one of the keys {keys} may stand here"));
+                self.report(Problem { span: second.key_span.clone(), ..problem });
+            }
+        }
     }
 
     /// Takes the branch with the fewest problems, and its problems.
@@ -298,130 +328,22 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn choices(schema: &Value) -> Option<&[Value]> {
-    let list = schema.get("oneOf").or_else(|| schema.get("anyOf"))?;
-    list.as_array().map(Vec::as_slice)
-}
-
-fn required(schema: &Value) -> impl Iterator<Item = &str> {
-    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// The one string that a branch allows under a key.
-fn constant<'a>(branch: &'a Value, key: &str) -> Option<&'a str> {
-    branch.get("properties")?.get(key)?.get("const")?.as_str()
-}
-
-/// The key that tells the branches apart, if there is one.
-fn tag<'a>(schema: &'a Value, branches: &[&'a Value]) -> Option<&'a str> {
-    let Some(first) = branches.first() else {
-        // A port for which the catalog has no kind at all still wants its `provider`.
-        return schema.get("type").is_some_and(|name| name == "object").then_some(super::raw::PROVIDER);
-    };
-    required(first).find(|key| branches.iter().all(|branch| constant(branch, key).is_some()))
-}
-
-/// The words that an enum without data allows, if the choice is one.
-fn words<'a>(branches: &[&'a Value]) -> Option<Vec<&'a str>> {
-    let mut words = Vec::new();
-    for branch in branches {
-        match (branch.get("const"), branch.get("enum")) {
-            (Some(Value::String(word)), _) => words.push(word.as_str()),
-            (None, Some(Value::Array(several))) => words.extend(several.iter().filter_map(Value::as_str)),
-            _ => return None,
-        }
-    }
-    (!words.is_empty()).then_some(words)
-}
-
-fn may_fit(node: &Node, branch: &Value) -> bool {
-    match branch.get("type") {
-        Some(Value::String(name)) => is_of(node, name),
-        _ => true,
-    }
-}
-
-fn is_of(node: &Node, name: &str) -> bool {
-    match &node.data {
-        Data::String(_) => name == "string",
-        Data::Integer(number) => number.is_some() && matches!(name, "integer" | "number"),
-        Data::Float(_) => name == "number",
-        Data::Boolean(_) => name == "boolean",
-        Data::Datetime(_) => false,
-        Data::List(_) => name == "array",
-        Data::Table(_) => name == "object",
-    }
-}
-
-fn in_words(name: &str) -> &str {
-    match name {
-        "string" => "a string",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "`true` or `false`",
-        "array" => "a list",
-        "object" => "a table",
-        other => other,
-    }
-}
-
-fn described(node: &Node) -> &'static str {
-    match &node.data {
-        Data::String(_) => "a string",
-        Data::Integer(_) => "a whole number",
-        Data::Float(_) => "a number",
-        Data::Boolean(_) => "a truth value",
-        Data::Datetime(_) => "a date or time",
-        Data::List(_) => "a list",
-        Data::Table(_) => "a table",
-    }
-}
-
-fn range_help(schema: &Value) -> String {
-    let shown = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(*key)).map(Value::to_string);
-    match (shown(["minimum", "exclusiveMinimum"]), shown(["maximum", "exclusiveMaximum"])) {
-        (Some(least), Some(most)) => format!("it must be from {least} to {most}"),
-        (Some(least), None) => format!("it must be {least} or more"),
-        (None, Some(most)) => format!("it must be {most} or less"),
-        (None, None) => "it must be finite".to_owned(),
-    }
-}
-
-fn unknown_key(key: &str, near: Option<&str>, known: Option<&Map<String, Value>>, node: &Node) -> Problem {
-    let problem = Problem::new(format!("unknown key {}", quoted(key)), &ConfigPath::root(), 0..0);
-    if looks_secret(key) && matches!(node.data, Data::String(_)) {
-        return problem
-            .meant(near)
-            .help(format!("{NO_SECRETS}: {}", reference_help(Some(near.unwrap_or(key)))));
-    }
-    match near {
-        Some(near) => problem.meant(Some(near)),
-        None => {
-            let keys: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-            problem.help(format!("the keys here are {}", super::problem::all(keys)))
-        }
-    }
-}
-
-fn reference_help(key: Option<&str>) -> String {
-    let key = key.map(|key| format!("{} = ", key.escape_debug())).unwrap_or_default();
-    format!("write `{key}{{ env = \"…\" }}` or `{key}{{ file = \"…\" }}`")
-}
-
 fn missing(here: Here<'_, '_>, key: &str) -> Problem {
     let place = here.path.to_string();
     let place = if place.is_empty() { String::new() } else { format!(" in {}", quoted(&place)) };
     Problem { path: here.path.key(key), ..here.problem(format!("missing key `{key}`{place}")) }
 }
 
+/// A missing key, with the first sentence of what the schema says about it.
 fn missing_key(here: Here<'_, '_>, key: &str, schema: Option<&Value>) -> Problem {
     let problem = missing(here, key);
     let description = schema.and_then(|schema| schema.get("description")).and_then(Value::as_str);
-    match description.and_then(|text| text.split(['.', ':', ';', '\n']).next()) {
-        Some(text) => {
-            let mut letters = text.chars();
-            let first = letters.next().into_iter().flat_map(char::to_lowercase);
-            problem.help(format!("it says {}", first.chain(letters).collect::<String>()))
+    let sentence = description.and_then(|text| text.split(['.', ';', '\n']).next()).unwrap_or_default();
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) => {
+            let message = format!("{} ({}{})", problem.message, first.to_lowercase(), letters.as_str());
+            Problem { message, ..problem }
         }
         None => problem,
     }
