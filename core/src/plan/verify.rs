@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Intent, OnFailure, Plan, Shift, Step};
 use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Purpose, Servers};
 use crate::journal::PairState;
-use crate::model::{DnsName, Endpoint, Pair, RecordKind, RecordValue, Role, SideName};
+use crate::model::{Addresses, DnsName, Endpoint, Pair, RecordKind, RecordValue, Role, SideName};
 use crate::observe::Snapshot;
 
 /// A safety rule that a plan breaks.
@@ -342,7 +342,7 @@ impl<'a> Checker<'a> {
         for shift in &self.plan.shifts {
             for endpoint in self.endpoints(shift) {
                 let addresses = self.snapshot.addresses(&shift.to, &endpoint.address);
-                let addresses: Vec<IpAddr> = addresses.into_iter().flat_map(|known| known.iter()).collect();
+                let addresses: Vec<IpAddr> = addresses.into_iter().flat_map(Addresses::iter).collect();
                 let passed = |check| addresses.iter().all(|address| checked.contains(&(check, *address)));
                 let all = endpoint.checks.iter().all(passed);
                 self.require(

@@ -273,7 +273,7 @@ fn a_switchover_that_crashed_and_whose_resume_crashed_too_is_swapped_once() {
             continue;
         }
         let from = desk.entries().len() as u64;
-        desk.resume().unwrap();
+        drop(desk.resume().unwrap());
         for at in crashes(from..desk.entries().len() as u64) {
             let desk = crashed();
             resumed.crash(&desk, at);

@@ -36,13 +36,19 @@ struct Seen {
 pub(crate) struct Guard {
     world: World,
     seen: Arc<Mutex<Seen>>,
+    idle: bool,
 }
 
 impl Guard {
     pub(crate) fn new(world: &World) -> Self {
-        let guard = Self { world: world.clone(), seen: Arc::default() };
+        let guard = Self { world: world.clone(), seen: Arc::default(), idle: false };
         guard.check();
         guard
+    }
+
+    /// One that only stands by, for a world in which nothing is run.
+    pub(crate) fn unchecked(world: &World) -> Self {
+        Self { world: world.clone(), seen: Arc::default(), idle: true }
     }
 
     /// Takes note that the test itself edits a name by hand.
@@ -70,6 +76,9 @@ impl Guard {
     }
 
     pub(crate) fn check(&self) {
+        if self.idle {
+            return;
+        }
         let now = self.world.clock.elapsed();
         let mut seen = self.seen.lock().unwrap();
         let mut states: BTreeMap<ZoneName, ZoneState> = BTreeMap::new();

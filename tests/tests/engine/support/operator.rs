@@ -87,6 +87,11 @@ impl Desk {
         Self { world, guard, processes: Cell::new(0) }
     }
 
+    /// For a world that breaks the rules from the start and in which nothing is run.
+    pub(crate) fn unguarded(world: World) -> Self {
+        Self { guard: Guard::unchecked(&world), world, processes: Cell::new(0) }
+    }
+
     pub(crate) fn process(&self) -> Process {
         let process = self.processes.get() + 1;
         self.processes.set(process);
@@ -113,6 +118,15 @@ impl Desk {
             Err(Trouble::Plan(error)) => Err(error),
             Err(Trouble::Run(error)) => panic!("{error}"),
         }
+    }
+
+    /// Plans for environments that the pair may not have, from a look at all.
+    pub(crate) fn plan_anywhere(&self, request: &Request) -> Result<Plan, PlanError> {
+        let snapshot = {
+            let process = self.process();
+            self.world.run(process.engine.preflight(&self.world.pair.environments, &self.state()))
+        };
+        plan(&self.world.pair, &snapshot, &self.state(), request)
     }
 
     pub(crate) fn perform(&self, intent: Intent) -> Result<RunEnd, Trouble> {
