@@ -456,7 +456,7 @@ fn without_any_credentials_and_without_metadata_it_says_so() {
         let started = Instant::now();
         let book = scene.connect(scene.options(None)).await.unwrap();
         let told = book.look_up(&names(&["web"])).await.unwrap_err();
-        assert!(matches!(told, AddressError::Misconfigured { .. }), "{told}");
+        assert!(matches!(told, AddressError::NoCredentials { .. }), "{told}");
         assert!(started.elapsed() < Duration::from_secs(2) && scene.server.asked().is_empty());
     });
 }
@@ -479,10 +479,7 @@ fn connecting_asks_the_machine_for_nothing() {
 async fn an_unknown_profile_is_refused_before_anything_is_asked() {
     let scene = Scene::always(Reply::Hang).await;
     let told = scene.refusal(scene.options(Some("Upstrem"))).await;
-    assert!(
-        told.starts_with("profile Upstrem: there is no profile `Upstrem` in /"),
-        "{told}"
-    );
+    assert!(told.starts_with("profile Upstrem: there is no profile `Upstrem` in /"), "{told}");
     assert!(told.ends_with("/credentials; did you mean `Upstream`?"), "{told}");
     let told = scene.refusal(scene.options(Some("production"))).await;
     assert!(told.ends_with("/credentials"), "nothing is near: {told}");
