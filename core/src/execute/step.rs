@@ -166,22 +166,17 @@ impl Run<'_> {
                 | Look::Waiting(_)
                 | Look::Refused(_)) => return Ok(Ok(Seen { look, looked })),
             }
-            if let Some(end) = self.pause(walk, performer).await? {
+            if let Some(end) = self.pause(walk, performer.pause(walk.looks)).await? {
                 return Ok(Err(end));
             }
         }
     }
 
     /// Between two looks; says how the step ends if there is to be no other.
-    async fn pause(
-        &self,
-        walk: &mut Walk<'_>,
-        performer: &dyn Perform,
-    ) -> Result<Option<StepEnd>, JournalError> {
+    async fn pause(&self, walk: &mut Walk<'_>, pause: Duration) -> Result<Option<StepEnd>, JournalError> {
         if let Some(end) = self.out_of_time(walk).await? {
             return Ok(Some(end));
         }
-        let pause = performer.pause(walk.looks);
         self.tell(walk);
         Ok(self.sleep(walk, pause).await.then_some(StepEnd::Stopped))
     }
@@ -258,7 +253,7 @@ impl Run<'_> {
                 }
                 Look::Unseen(why) => walk.last = why,
             }
-            if let Some(end) = self.pause(walk, &*performer).await? {
+            if let Some(end) = self.pause(walk, performer.pause(walk.looks)).await? {
                 return Ok(end);
             }
             seen = match self.sight(walk, &mut *performer, context).await? {
