@@ -340,11 +340,11 @@ fn killed_after(desk: &Desk, command: &Command, after: Duration) -> bool {
 #[test]
 fn a_process_that_is_killed_at_any_moment_leaves_a_run_that_can_be_gone_on_with() {
     for command in [&COMMANDS[0], &COMMANDS[2], &COMMANDS[6]] {
-        for slow in [millis(100), millis(1_000)] {
+        for slow in [100, 1_000] {
             for tick in 0..40 {
                 let desk = command.desk();
-                desk.world.names.set_latency(slow);
-                if !killed_after(&desk, command, millis(tick * 37 * slow.as_millis() as u64 / 300)) {
+                desk.world.names.set_latency(millis(slow));
+                if !killed_after(&desk, command, millis(tick * 37 * slow / 300)) {
                     continue;
                 }
                 let undone = command.go_on(&desk);

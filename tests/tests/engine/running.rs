@@ -139,3 +139,14 @@ fn a_run_tells_the_same_story_after_every_prefix_of_its_journal() {
     assert_eq!(state, desk.state());
     assert_eq!(Report::of(state.runs[0].as_ref()), desk.report());
 }
+
+#[test]
+fn every_command_can_be_spawned_on_an_executor_with_threads() {
+    fn sendable(_: &impl Send) {}
+    let desk = Desk::new(small());
+    let (process, request) = (desk.process(), ask(Intent::Switchover));
+    sendable(&process.perform(&request));
+    sendable(&process.resume());
+    sendable(&process.abort());
+    sendable(&process.abandon());
+}

@@ -120,11 +120,11 @@ fn a_full_disk_at_any_moment_means_that_no_record_is_changed_after_it() {
             };
             // The guard panics if a record is changed after an append was refused.
             let end = desk.while_running(process.perform(&request), moment, fill);
-            let full = matches!(
+            let stopped = matches!(
                 &end,
                 Err(Trouble::Run(RunError::Journal(JournalError::Store(StoreError::Full { .. }))))
             );
-            assert!(full, "{moment:?}: {end:?}");
+            assert!(stopped, "{moment:?}: {end:?}");
             desk.world.store.heal();
             if desk.state().open_run().is_some() {
                 assert_eq!(desk.resume().unwrap().outcome, Some(Outcome::Completed), "{moment:?}");

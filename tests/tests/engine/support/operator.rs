@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use switchover::execute::{Engine, RunEnd, RunError, StopSignal, Unwatched};
 use switchover::journal::{Entry, Event, Holder, Journal, Outcome, PairState, RunState};
-use switchover::model::{Environment, EnvironmentName, SideName, ZoneName};
+use switchover::model::{Environment, EnvironmentName, SideName};
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 use switchover::port::Clock as _;
 use switchover::report::Report;
@@ -204,12 +204,5 @@ impl Desk {
     pub(crate) fn moves(&self) -> Vec<usize> {
         let zones = self.world.pair.services.values().flat_map(|service| &service.zones);
         zones.map(|zone: &switchover::model::Zone| self.guard.moves(&zone.name)).collect()
-    }
-
-    pub(crate) fn changes(&self, zone: &ZoneName) -> usize {
-        let requests = self.world.names.requests();
-        let changes =
-            requests.iter().filter(|request| request.call == switchover_tests::fake::NameCall::Change);
-        changes.filter(|request| request.zone == *zone).count()
     }
 }
