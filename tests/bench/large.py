@@ -61,6 +61,7 @@ port = 18080
 path = "/health"
 [pair.gigadb.dns]
 margin = "0s"
+resolvers = ["{network}.53.3:18053"]
 [pair.gigadb.sides.hongkong.addresses]
 provider = "fixed"
 addresses = {{ eip = "{network}.1.1" }}

@@ -39,10 +39,12 @@ def switchover(world):
     world.control("/requests", method="DELETE")
     began = time.monotonic()
     command = world.command("swap-roles", "--yes", "-o", "json")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=world.folder,
-                               env=world.environment(), stdin=subprocess.DEVNULL)
-    out, err = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    with open(world.folder / "out", "w+") as out, open(world.folder / "err", "w+") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=world.folder, env=world.environment(),
+                                   stdin=subprocess.DEVNULL)
+        # Not `wait`, which would lose what the process used.
+        _, status, usage = os.wait4(process.pid, 0)
+    out, err = ((world.folder / name).read_text() for name in ("out", "err"))
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - began
     if process.returncode:
@@ -72,15 +74,20 @@ def vendor(script, world, pairs):
     return Swap(float(seconds), int(requests.split()[0]), wall)
 
 
-def in_world(make, measure):
+def contents(records):
+    """Names and addresses alone: octoDNS drops comments and tags."""
+    return sorted((one["name"], one["content"]) for every in records.values() for one in every if one["type"] == "A")
+
+
+def in_world(make, measure, runs=None):
     """The medians of several runs, each in a fresh world."""
     swaps = []
-    for _ in range(RUNS):
+    for _ in range(runs or RUNS):
         with make() as world:
             before = world.records()
             world.control("/latency", {"ms": LATENCY_MS})
             swaps.append(measure(world))
-            if world.records() != world.swapped(before):
+            if contents(world.records()) != contents(world.swapped(before)):
                 raise SystemExit("the records are not swapped")
     of = lambda field: (lambda values: None if None in values else median(values))([getattr(swap, field) for swap in swaps])
     return Swap(*(of(field) for field in ("accepted", "to_accepted", "wall", "requests", "memory")))
@@ -134,7 +141,8 @@ def main():
             names = pairs or [(production, standby) for _, production, standby, _ in world.endpoints()]
         both[title] = {
             "switchover": in_world(make(2), switchover),
-            "octodns": in_world(make(TTL), lambda world: vendor("octodns_swap.py", world, names)),
+            "octodns": in_world(make(TTL), lambda world: vendor("octodns_swap.py", world, names),
+                                runs=1 if pairs else RUNS),
             "python": in_world(make(TTL), lambda world: vendor("python_swap.py", world, names)),
         }
         print(f"{title}: " + ", ".join(f"{n} {s.accepted:.2f} s {s.to_accepted} requests" for n, s in both[title].items()),
@@ -172,7 +180,8 @@ def page(both, version, help_text, bare):
         "# Performance",
         "",
         f"Measured on {datetime.date.today().isoformat()} with `tests/bench/run`, which writes this page: release builds on",
-        f"{machine()}. Every figure is a median of {RUNS} runs, each on a fresh pair.",
+        f"{machine()}. Every figure is a median of {RUNS} runs, each on a fresh",
+        "pair; octoDNS, which changes one record a request, swaps the 1,000 records once.",
         "",
         "## A swap",
         "",

@@ -139,7 +139,7 @@ fn in_one_order(report: &str) -> String {
         }
         group
     });
-    sorted.map(|line| format!("{line}\n")).collect()
+    sorted.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// What the entries tell; steps of one stage end in any order.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::future::{self, Either, join, join_all};
 use futures_util::lock::Mutex;
 
+use super::approach::Approach;
 use super::probe::Probe;
-use super::step::{Approach, StepEnd};
+use super::step::StepEnd;
 use super::{Engine, HOLD, Progress, RunEnd, RunError};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, PauseReason, RunState, StepState, Way};
 use crate::model::RunId;

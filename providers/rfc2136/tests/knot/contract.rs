@@ -46,15 +46,16 @@ fn mover() -> String {
 /// Deletes every record of a zone and makes these, in one update.
 fn nsupdate(zone: &ZoneName, there: &[Held], records: &[Held]) {
     let (host, port) = server();
-    let mut script = format!("server {host} {port}\nzone {zone}.\n");
-    for held in there {
-        script += &format!("update delete {}.\n", held.name);
-    }
-    for held in records {
-        let RecordValue { data, ttl } = &held.value;
-        script += &format!("update add {}. {} {} {}\n", held.name, seconds(*ttl), data.kind(), text(data));
-    }
-    script += "send\n";
+    let add = |Held { name, value, .. }: &Held| {
+        let RecordValue { data, ttl } = value;
+        format!("update add {name}. {} {} {}", seconds(*ttl), data.kind(), text(data))
+    };
+    let lines = [format!("server {host} {port}"), format!("zone {zone}.")]
+        .into_iter()
+        .chain(there.iter().map(|held| format!("update delete {}.", held.name)))
+        .chain(records.iter().map(add))
+        .chain(["send\n".to_owned()]);
+    let script = lines.collect::<Vec<String>>().join("\n");
     let mut nsupdate = Command::new("nsupdate")
         .args(["-v", "-y", &mover()])
         .stdin(Stdio::piped())

@@ -8,6 +8,8 @@
     reason = "a test may fail; clippy counts only functions marked as tests"
 )]
 
+mod contract;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
