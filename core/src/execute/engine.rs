@@ -125,10 +125,10 @@ impl Engine {
 
     /// Takes the unfinished run back, if it has not crossed its pivot.
     pub async fn abort(&self, journal: Journal, why: &str) -> Result<RunEnd, RunError> {
-        if let Some(open) = journal.state().open_run().filter(|run| run.pivot_crossed()) {
-            return Err(RunError::PastPivot { run: open.id.clone() });
-        }
+        before_pivot(&journal)?;
         let (mut journal, run) = self.take_over(journal).await?;
+        // Its holder may have gone on until the pair was taken from it.
+        before_pivot(&journal)?;
         if journal.state().open_run().is_some_and(|open| open.turned_back.is_none()) {
             journal.append(Event::TurnedBack { run: run.clone(), why: why.to_owned() }).await?;
         }
@@ -176,5 +176,12 @@ impl Engine {
         self.ports.entropy.fill(&mut random);
         let now = self.ports.clock.now().to_zoned(TimeZone::UTC);
         RunId::new(format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), hex::encode(random)))
+    }
+}
+
+fn before_pivot(journal: &Journal) -> Result<(), RunError> {
+    match journal.state().open_run() {
+        Some(open) if open.pivot_crossed() => Err(RunError::PastPivot { run: open.id.clone() }),
+        Some(_) | None => Ok(()),
     }
 }

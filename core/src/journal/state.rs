@@ -13,7 +13,7 @@ use super::{
 };
 use crate::action::{Action, Purpose};
 use crate::model::{DnsName, EnvironmentName, RecordKind, RunId, SideName, StepId, Ttl};
-use crate::plan::{Plan, PlanDigest, Step};
+use crate::plan::{OnFailure, Plan, PlanDigest, Step};
 
 /// An entry that cannot follow what stands before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -419,9 +419,16 @@ impl RunState {
     }
 
     fn may_finish(&self, outcome: Outcome) -> Result<(), String> {
-        let all_ended = (0..self.plan.stages.len()).all(|place| self.stage_done(place).is_some());
+        let done = |step: &Step| self.step(&step.id).succeeded(Way::Forward);
+        let noted = |step: &Step| {
+            let failed = matches!(self.step(&step.id).forward, Some(StepState::Failed { .. }));
+            failed && step.on_failure == OnFailure::Note
+        };
         match outcome {
-            Outcome::Completed | Outcome::CompletedWithExceptions if !all_ended => {
+            Outcome::Completed if !self.plan.steps().all(done) => {
+                Err("the run ends completed before all of its steps succeeded".to_owned())
+            }
+            Outcome::CompletedWithExceptions if !self.plan.steps().all(|step| done(step) || noted(step)) => {
                 Err("the run ends before all of its steps did".to_owned())
             }
             Outcome::Undone if self.turned_back.is_none() => {

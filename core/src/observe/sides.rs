@@ -62,7 +62,6 @@ impl Books {
                 return;
             }
         };
-        let known = listing.found.keys().chain(&listing.others);
         let mut usable = BTreeMap::new();
         for name in wanted(environments) {
             let place = first_use(environments, name);
@@ -73,7 +72,11 @@ impl Books {
                         place,
                         format!("side {side} has no address named `{name}`"),
                     )
-                    .suggest(suggest::address(name, known.clone().filter(|other| *other != name))),
+                    .suggest(suggest::address(
+                        name,
+                        listing.found.keys(),
+                        listing.others.iter(),
+                    )),
                 ),
                 found => {
                     self.attached(side, name, found, &place);

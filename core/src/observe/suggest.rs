@@ -7,12 +7,16 @@ fn did_you_mean(name: &str) -> String {
     format!("did you mean `{name}`?")
 }
 
-/// A suggestion for an address name that a side does not have.
+/// A suggestion for an address name that a side does not have: one letter from a name that other endpoints use, or spelt like one
+/// that none uses. Siblings such as `eip-live` and `eip-bastion-live` are alike on purpose.
 pub(super) fn address<'a>(
     wanted: &AddressName,
-    known: impl Iterator<Item = &'a AddressName>,
+    used: impl Iterator<Item = &'a AddressName>,
+    free: impl Iterator<Item = &'a AddressName>,
 ) -> Option<String> {
-    nearest(wanted.as_str(), known.map(AddressName::as_str)).map(did_you_mean)
+    let wanted = wanted.as_str();
+    let slip = used.map(AddressName::as_str).find(|name| strsim::damerau_levenshtein(wanted, name) == 1);
+    slip.or_else(|| nearest(wanted, free.map(AddressName::as_str))).map(did_you_mean)
 }
 
 /// A suggestion for a name that has no record: first among names that lead where it should lead and that nobody has claimed,

@@ -18,7 +18,7 @@ const ENDPOINTS: [(&str, &str, &str, &str); 8] = [
     ("staging", "staging.gigadb.org", "alt-staging.gigadb.host", "eip-gigadb-staging-gigadb"),
     (
         "staging",
-        "bastion-stg.gigadb.org",
+        "bastion.staging.gigadb.org",
         "bastion.alt-staging.gigadb.host",
         "eip-gigadb-bastion-staging-gigadb",
     ),
