@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use switchover::model::{EnvironmentName, PairName, RunId, SideName};
+use switchover::model::{EnvironmentName, PairName, RunId, SideName, ZoneName};
 use switchover::plan::PlanDigest;
 
+use crate::commands::SideWish;
+
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, or nothing to do · 1 failed, nothing changed · 2 changes pending (--detailed-exitcode) · 3 failed, undone ·
-4 stopped part-way: --resume or --abort · 5 declined · 6 refused by a safety gate · 7 another run holds the pair ·
-8 outcome unknown · 64 usage · 78 configuration · 130 interrupted";
+Exit codes: 0 done, or nothing to do · 1 failed, nothing changed ·
+  2 changes pending (--detailed-exitcode) · 3 failed, undone · 4 stopped part-way: --resume or --abort ·
+  5 declined · 6 refused by a safety gate · 7 another run holds the pair · 8 outcome unknown ·
+  64 usage · 78 configuration · 130 interrupted";
 
 /// In which form data goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -276,12 +279,13 @@ pub struct Init {
     /// The name of the pair
     #[arg(long)]
     pub pair: Option<PairName>,
-    /// A side: its name, or its name, AWS profile and region as `hongkong=Upstream/ap-east-1`; give two
-    #[arg(long = "side", value_name = "SIDE[=PROFILE/REGION]")]
-    pub sides: Vec<String>,
-    /// A zone at Cloudflare; may be given several times. Its records are read if CLOUDFLARE_API_TOKEN is set
+    /// A side: its name alone, or with the AWS profile and region of its Elastic IPs, as `hongkong=Upstream/ap-east-1`, or with
+    /// its networks, as `hongkong=192.0.2.0/24,198.51.100.7`; give two
+    #[arg(long = "side", value_name = "SIDE[=PROFILE/REGION|=NETWORKS]")]
+    pub sides: Vec<SideWish>,
+    /// A zone at Cloudflare; may be given several times. Its records are read if `CLOUDFLARE_API_TOKEN` is set
     #[arg(long = "zone", value_name = "ZONE")]
-    pub zones: Vec<String>,
+    pub zones: Vec<ZoneName>,
     /// The address of Cloudflare's API, for a sandbox
     #[arg(long, value_name = "URL")]
     pub cloudflare_url: Option<String>,

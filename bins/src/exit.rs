@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use switchover::execute::RunError;
 use switchover::journal::{JournalError, Outcome};
+use switchover::model::PairError;
 use switchover::plan::PlanError;
 
 /// How a program ends. The numbers are documented in `docs/exit-codes.md` and are promised to scripts.
@@ -35,9 +36,50 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// Every way, in the order of the numbers.
+    pub const ALL: [Self; 12] = [
+        Self::Done,
+        Self::Failed,
+        Self::Pending,
+        Self::Undone,
+        Self::PartWay,
+        Self::Declined,
+        Self::Refused,
+        Self::Busy,
+        Self::Unknown,
+        Self::Usage,
+        Self::Config,
+        Self::Interrupted,
+    ];
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What it says, in the words of the documentation.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Failed => "failed, nothing changed",
+            Self::Pending => "changes pending",
+            Self::Undone => "failed, undone",
+            Self::PartWay => "stopped part-way",
+            Self::Declined => "declined",
+            Self::Refused => "refused by a safety gate",
+            Self::Busy => "another run holds the pair",
+            Self::Unknown => "outcome unknown",
+            Self::Usage => "usage",
+            Self::Config => "configuration",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -99,11 +141,24 @@ impl From<RunError> for Stop {
     }
 }
 
+/// The side or environment that was probably meant.
+fn meant(unknown: &PairError) -> Option<String> {
+    let (asked, known) = match unknown {
+        PairError::UnknownSide { side, known, .. } => (side.as_str(), known),
+        PairError::UnknownEnvironment { environment, known, .. } => (environment.as_str(), known),
+    };
+    let near = known.split(", ").map(|name| (strsim::damerau_levenshtein(asked, name), name)).min()?;
+    (near.0 <= (asked.chars().count() / 3).max(1)).then(|| format!("did you mean `{}`?", near.1))
+}
+
 impl From<PlanError> for Stop {
     fn from(error: PlanError) -> Self {
         let message = error.to_string();
         match error {
-            PlanError::Unknown(_) => Self::new(Exit::Usage, message),
+            PlanError::Unknown(unknown) => {
+                let stop = Self::new(Exit::Usage, message);
+                Self { hint: meant(&unknown), ..stop }
+            }
             PlanError::RunOpen(_) => Self::new(Exit::PartWay, message)
                 .hint("go on with `swap-roles --resume`, or take it back with `--abort`"),
             PlanError::Unfit(_) | PlanError::NothingToRevert(_) => Self::new(Exit::Refused, message),

@@ -149,6 +149,7 @@ impl Setting<'_> {
         }
     }
 
+    #[cfg_attr(not(feature = "ec2"), expect(clippy::unused_async, reason = "EC2 reads the AWS files"))]
     async fn address_book(
         &self,
         side: &SideName,

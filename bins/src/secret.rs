@@ -9,7 +9,7 @@ use switchover::config::SecretRef;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
     /// The environment variable is not set, empty, or not text.
-    #[error("the environment variable {0} is not set")]
+    #[error("the environment variable {0} is not set; set it, or let the file say where else the secret is")]
     Unset(String),
     /// The file cannot be read.
     #[error("the file {path} cannot be read: {why}")]

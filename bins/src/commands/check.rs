@@ -35,7 +35,7 @@ struct Unlikely {
 /// The command.
 pub(super) async fn run(common: &Common, pair: Option<&PairName>, offline: bool) -> Outcome {
     if offline {
-        return offline_only(common);
+        return offline_only(common, pair);
     }
     let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
     let journal = session.engine.journal().await?;
@@ -98,9 +98,15 @@ fn for_people(
     Ok(())
 }
 
-fn offline_only(common: &Common) -> Outcome {
+fn offline_only(common: &Common, pair: Option<&PairName>) -> Outcome {
     let loaded = crate::load::load(&common.config)?;
-    let warnings = loaded.config.lint();
+    let warnings = if pair.is_some() {
+        let found = loaded.config.pair(pair);
+        let found = found.map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+        switchover::config::lint(&found.pair)
+    } else {
+        loaded.config.lint()
+    };
     for warning in &warnings {
         render::problems::show_warning(&loaded.config, warning);
     }

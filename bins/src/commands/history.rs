@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use switchover::execute::Unwatched;
 use switchover::model::{PairName, RunId};
 use switchover::report::Report;
 

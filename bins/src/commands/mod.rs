@@ -2,12 +2,14 @@
 
 mod check;
 mod history;
-
+mod init;
 mod plan;
 mod reference;
 mod status;
 mod swap;
 mod swap_open;
+
+pub(crate) use init::SideWish;
 
 use std::process::ExitCode;
 
@@ -43,7 +45,7 @@ pub fn switchover() -> ExitCode {
 async fn dispatch(arguments: &Switchover) -> Outcome {
     let common = &arguments.common;
     match &arguments.command {
-        Command::Init(_) => Ok(Exit::Done),
+        Command::Init(wish) => init::run(wish).await,
         Command::Check { pair, offline } => check::run(common, pair.as_ref(), *offline).await,
         Command::Status { pair, watch } => status::run(common, pair.as_ref(), *watch).await,
         Command::Plan { pair, scope, detailed_exitcode } => {

@@ -1,7 +1,9 @@
 //! A plan with its real values.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use switchover::action::{Action, ChangeRecords, PlannedChange, Purpose, Servers};
+use switchover::action::{Action, ChangeRecords, PlannedChange, Servers};
 use switchover::model::RecordData;
 use switchover::observe::Snapshot;
 use switchover::plan::{Intent, Plan, Step};
@@ -43,13 +45,8 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, output: Output) -> String {
     for shift in &plan.shifts {
         text += &format!("  {}: production from {} to {}\n", shift.environment, shift.from, shift.to);
     }
-    let changes = plan
-        .steps()
-        .filter_map(|step| changed(&step.action))
-        .flat_map(|change| change.changes.iter().map(move |record| (change.purpose, record)));
-    let rows = changes.map(|(purpose, record)| row(snapshot, purpose, record));
     text.push('\n');
-    text += &table(output, &["name", "type", "from", "to", "ttl"], rows);
+    text += &table(output, &["environment", "name", "type", "from", "to", "ttl"], rows(plan, snapshot));
     text += "\nStages\n";
     for (place, stage) in plan.stages.iter().enumerate() {
         let pivot = if Some(place) == plan.pivot_stage() {
@@ -84,19 +81,43 @@ fn changed(action: &Action) -> Option<&ChangeRecords> {
     }
 }
 
-fn row(snapshot: &Snapshot, purpose: Purpose, record: &PlannedChange) -> Vec<String> {
-    let (from, to) = match purpose {
-        Purpose::Swap => (owned(snapshot, &record.from.data), owned(snapshot, &record.to.data)),
-        Purpose::LowerTtl | Purpose::RestoreTtl => (owned(snapshot, &record.from.data), "stays".to_owned()),
-    };
-    let ttl = if record.proxied {
+/// One row a record, in the order of the file: what becomes of its address and of its TTL in the end.
+fn rows(plan: &Plan, snapshot: &Snapshot) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut shown = BTreeSet::new();
+    let changes: Vec<&PlannedChange> =
+        plan.steps().filter_map(|step| changed(&step.action)).flat_map(|change| &change.changes).collect();
+    for view in &snapshot.names {
+        for record in &view.records {
+            let kind = record.kind();
+            let mut planned =
+                changes.iter().filter(|change| change.name == record.name && change.kind == kind);
+            let Some(first) = planned.next() else { continue };
+            if shown.insert((&record.name, kind.clone())) {
+                rows.push(row(
+                    view.environment.to_string(),
+                    snapshot,
+                    first,
+                    planned.next_back().unwrap_or(first),
+                ));
+            }
+        }
+    }
+    rows
+}
+
+fn row(environment: String, snapshot: &Snapshot, first: &PlannedChange, last: &PlannedChange) -> Vec<String> {
+    let from = owned(snapshot, &first.from.data);
+    let to =
+        if first.from.data == last.to.data { "stays".to_owned() } else { owned(snapshot, &last.to.data) };
+    let ttl = if first.proxied {
         "proxied".to_owned()
-    } else if record.from.ttl == record.to.ttl {
-        record.from.ttl.to_string()
+    } else if first.from.ttl == last.to.ttl {
+        first.from.ttl.to_string()
     } else {
-        format!("{} to {}", record.from.ttl, record.to.ttl)
+        format!("{} to {}", first.from.ttl, last.to.ttl)
     };
-    vec![record.name.to_string(), record.kind.to_string(), from, to, ttl]
+    vec![environment, first.name.to_string(), first.kind.to_string(), from, to, ttl]
 }
 
 /// An address and the side that it belongs to.

@@ -55,7 +55,8 @@ impl Mark<'_> {
             .iter()
             .map(|(span, label)| AnnotationKind::Context.span(span.clone()).label(label.as_str()));
         let mut snippet = Snippet::source(self.source.text()).path(self.source.name());
-        if !self.span.is_empty() {
+        // Some mistakes lie between two characters; only the very beginning stands for a place that is not known.
+        if self.span != (0..0) {
             snippet = snippet.annotation(primary).annotations(others);
         }
         let mut report: Vec<Group<'_>> = vec![level.primary_title(message).element(snippet)];

@@ -44,9 +44,7 @@ fn figures(report: &Report) -> String {
             report.requests
         );
     }
-    for name in slowest(report) {
-        text += &name;
-    }
+    text += &slowest(report).unwrap_or_default();
     for probe in &report.probes {
         text += &format!(
             "Probe of {}: {} fetches, {} failed, longest gap {} ms.\n",

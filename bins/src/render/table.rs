@@ -29,5 +29,5 @@ pub(crate) fn table(output: Output, heads: &[&str], rows: impl IntoIterator<Item
             line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end())
         }
     });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }

@@ -27,34 +27,36 @@ impl Hold {
     }
 }
 
-/// Waits.
+/// Waits. The clock of the day says once how much is left, for another process may have begun to wait; from there on the monotonic
+/// clock counts, so that a clock that is set forward cannot end the wait, nor one that is set back make it endless.
 #[derive(Debug)]
 pub(super) struct Holding<'a> {
     action: &'a Hold,
-    since: Option<Duration>,
+    ends: Option<Duration>,
 }
 
 impl<'a> Holding<'a> {
     pub(super) fn new(action: &'a Hold) -> Self {
-        Self { action, since: None }
+        Self { action, ends: None }
+    }
+
+    /// When the wait ends, by the monotonic clock.
+    fn ends(&mut self, context: &Context<'_>) -> Duration {
+        let clock = &context.ports.clock;
+        let left = self.action.duration().saturating_sub(between(context.anchor, clock.now()));
+        *self.ends.get_or_insert(clock.monotonic().saturating_add(left))
     }
 }
 
 #[async_trait]
 impl Perform for Holding<'_> {
     async fn look(&mut self, context: &Context<'_>) -> Look {
-        let until = context
-            .anchor
-            .saturating_add(SignedDuration::try_from(self.action.duration()).unwrap_or(SignedDuration::MAX));
-        let until = until.unwrap_or(Timestamp::MAX);
-        let monotonic = context.ports.clock.monotonic();
-        let waited = monotonic.saturating_sub(*self.since.get_or_insert(monotonic));
-        // A clock that was set back must not make the wait endless: the whole of it, waited here, is enough.
-        if context.ports.clock.now() >= until || waited >= self.action.duration() {
+        let left = self.ends(context).saturating_sub(context.ports.clock.monotonic());
+        if left.is_zero() {
+            let wait = SignedDuration::try_from(self.action.duration()).unwrap_or(SignedDuration::MAX);
+            let until = context.anchor.saturating_add(wait).unwrap_or(Timestamp::MAX);
             return Look::Done(vec![Fact::Waited { until }]);
         }
-        let left =
-            between(context.ports.clock.now(), until).min(self.action.duration().saturating_sub(waited));
         Look::Waiting(format!("{} s left", left.as_secs() + 1))
     }
 

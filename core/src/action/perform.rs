@@ -76,7 +76,7 @@ pub(crate) enum Acted {
 
 /// Performs one action. Holds what it saw between two looks; never decides what to do.
 #[async_trait]
-pub(crate) trait Perform: Debug + Send {
+pub(crate) trait Perform: Debug + Send + Sync {
     /// Looks at the world. Changes nothing.
     async fn look(&mut self, context: &Context<'_>) -> Look;
 

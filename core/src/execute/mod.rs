@@ -1,5 +1,6 @@
 //! Walking a finished plan. Makes no choices: every fact goes into the journal first, and what is not there did not happen.
 
+mod approach;
 mod engine;
 mod probe;
 mod run;

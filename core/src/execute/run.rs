@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::future::{self, Either, join, join_all};
 use futures_util::lock::Mutex;
 
+use super::approach::Approach;
 use super::probe::Probe;
-use super::step::{Approach, StepEnd};
+use super::step::StepEnd;
 use super::{Engine, HOLD, Progress, RunEnd, RunError};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, PauseReason, RunState, StepState, Way};
 use crate::model::RunId;
@@ -21,6 +22,8 @@ pub(super) struct Run<'e> {
     pub(super) plan: Plan,
     pub(super) journal: Mutex<Journal>,
     pub(super) requests_before: u64,
+    /// When this process took the run over, by the monotonic clock.
+    pub(super) since: Duration,
 }
 
 /// Where walking ended.
@@ -34,7 +37,8 @@ impl<'e> Run<'e> {
         let open = journal.state().open_run().filter(|open| open.id == *id).ok_or(RunError::NothingOpen)?;
         let plan = open.plan.clone();
         let requests_before = engine.ports.meter.total();
-        Ok(Self { engine, id: id.clone(), plan, journal: Mutex::new(journal), requests_before })
+        let since = engine.ports.clock.monotonic();
+        Ok(Self { engine, id: id.clone(), plan, journal: Mutex::new(journal), requests_before, since })
     }
 
     /// Walks until the run is over or has to wait, with a heartbeat and the probe beside it.

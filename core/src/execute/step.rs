@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Progress;
+use super::approach::{Approach, Seen};
 use super::run::Run;
-use crate::action::{Acted, Action, Context, Look, Perform, between};
+use crate::action::{Acted, Action, Context, Look, Perform};
 use crate::journal::{Event, Fact, Failure, FailureKind, JournalError, RunState, StepState, Way};
 use crate::plan::Step;
 
@@ -23,7 +24,7 @@ pub(super) enum StepEnd {
 
 /// What is known of the latest call of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Call {
+pub(super) enum Call {
     /// None was made.
     None,
     /// It was accepted; looking has not shown it yet.
@@ -34,61 +35,22 @@ enum Call {
 
 /// A step under way in this process.
 #[derive(Debug)]
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     step: &'a Step,
     way: Way,
     began: Duration,
     started: bool,
-    looks: u32,
+    pub(super) looks: u32,
     call: Call,
     partial: bool,
     facts: Vec<Fact>,
-    last: String,
+    pub(super) last: String,
 }
 
-/// What a look showed, and when it began.
-#[derive(Debug)]
-struct Seen {
-    look: Look,
-    looked: Duration,
-}
-
-/// A step that was looked at and has not acted.
-#[derive(Debug)]
-pub(super) struct Sighted<'a> {
-    walk: Walk<'a>,
-    performer: Box<dyn Perform + 'a>,
-    context: Context<'a>,
-    seen: Seen,
-}
-
-impl Sighted<'_> {
-    /// Whether the step cannot be done as the world is.
-    pub(super) fn is_blocked(&self) -> bool {
-        match self.seen.look {
-            Look::NotReady { .. } | Look::Refused(_) => true,
-            Look::Done(_) | Look::Ready { .. } | Look::Waiting(_) | Look::Unseen(_) => false,
-        }
-    }
-}
-
-/// Where the first looks at a step led.
-#[derive(Debug)]
-pub(super) enum Approach<'a> {
-    /// It is over without having acted, or was done before.
-    Ended(StepEnd),
-    /// Something was seen.
-    Sighted(Box<Sighted<'a>>),
-}
-
-impl Approach<'_> {
-    /// Whether the step will not be done.
-    pub(super) fn is_blocked(&self) -> bool {
-        match self {
-            Approach::Ended(StepEnd::Failed(_) | StepEnd::Stopped) => true,
-            Approach::Ended(StepEnd::Done) => false,
-            Approach::Sighted(sighted) => sighted.is_blocked(),
-        }
+impl<'a> Walk<'a> {
+    pub(super) fn new(step: &'a Step, way: Way, began: Duration, call: Call) -> Self {
+        let (partial, started, looks) = (false, false, 0);
+        Self { step, way, began, started, looks, call, partial, facts: Vec::new(), last: String::new() }
     }
 }
 
@@ -101,100 +63,33 @@ impl Run<'_> {
         }
     }
 
-    /// Looks at a step until something is seen, and does nothing yet.
-    pub(super) async fn approach<'a>(
-        &'a self,
-        place: usize,
-        step: &'a Step,
-        way: Way,
-    ) -> Result<Approach<'a>, JournalError> {
-        if self.with_state(|state| state.step(&step.id).succeeded(way)).await {
-            return Ok(Approach::Ended(StepEnd::Done));
-        }
-        let action = match (way, &step.undo) {
-            (Way::Forward, _) => &step.action,
-            (Way::Back, Some(undo)) => undo,
-            (Way::Back, None) => return Ok(Approach::Ended(StepEnd::Done)),
-        };
-        let expected = self.journal.lock().await.state().expected(&step.id);
-        self.engine.watcher.on(&Progress::Began { step, way, expected });
-        let was_started = self.drain(step, Way::Forward).await | self.drain(step, way).await;
-        let mut walk = Walk {
-            step,
-            way,
-            began: self.engine.ports.clock.monotonic(),
-            started: false,
-            looks: 0,
-            call: if was_started {
-                Call::Unknown("an earlier process was cut off".to_owned())
-            } else {
-                Call::None
-            },
-            partial: false,
-            facts: Vec::new(),
-            last: String::new(),
-        };
-        let context = self.context(place, action).await;
-        let mut performer = action.performer();
-        Ok(match self.sight(&mut walk, &mut *performer, &context).await? {
-            Ok(seen) => Approach::Sighted(Box::new(Sighted { walk, performer, context, seen })),
-            Err(end) => Approach::Ended(end),
-        })
-    }
-
-    /// Goes on from what was seen until the step is done or its deadline has passed.
-    pub(super) async fn finish(&self, sighted: Sighted<'_>) -> Result<StepEnd, JournalError> {
-        let Sighted { mut walk, performer, context, seen } = sighted;
-        self.until_done(&mut walk, performer, &context, seen).await
-    }
-
-    /// Looks until something is seen, or the step ends without.
-    async fn sight(
-        &self,
-        walk: &mut Walk<'_>,
-        performer: &mut dyn Perform,
-        context: &Context<'_>,
-    ) -> Result<Result<Seen, StepEnd>, JournalError> {
-        loop {
-            walk.looks += 1;
-            let looked = self.engine.ports.clock.monotonic();
-            match performer.look(context).await {
-                Look::Unseen(why) => walk.last = why,
-                look @ (Look::Done(_)
-                | Look::Ready { .. }
-                | Look::NotReady { .. }
-                | Look::Waiting(_)
-                | Look::Refused(_)) => return Ok(Ok(Seen { look, looked })),
-            }
-            if let Some(end) = self.pause(walk, performer).await? {
-                return Ok(Err(end));
-            }
-        }
-    }
-
     /// Between two looks; says how the step ends if there is to be no other.
-    async fn pause(
+    pub(super) async fn pause(
         &self,
         walk: &mut Walk<'_>,
-        performer: &dyn Perform,
+        pause: Duration,
     ) -> Result<Option<StepEnd>, JournalError> {
         if let Some(end) = self.out_of_time(walk).await? {
             return Ok(Some(end));
         }
-        let pause = performer.pause(walk.looks);
         self.tell(walk);
         Ok(self.sleep(walk, pause).await.then_some(StepEnd::Stopped))
     }
 
     /// If the journal says that the step was about to act and not what became of it, waits until no call of it can still be
     /// on its way. Says whether that was so.
+    ///
+    /// The time counts from when this process took the run over, by its own monotonic clock. When the step started says too
+    /// little, for it may have called again and again since; and another process's clock, or one that was set, may lie.
     pub(super) async fn drain(&self, step: &Step, way: Way) -> bool {
-        let started = self.with_state(|state| match state.step(&step.id).way(way) {
-            Some(StepState::Started { at }) => Some(*at),
-            Some(StepState::Failed { at, failure, .. }) if failure.kind == FailureKind::Unknown => Some(*at),
-            Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => None,
+        let unclear = self.with_state(|state| match state.step(&step.id).way(way) {
+            Some(StepState::Started { .. }) => true,
+            Some(StepState::Failed { failure, .. }) => failure.kind == FailureKind::Unknown,
+            Some(StepState::Succeeded { .. }) | None => false,
         });
-        let Some(started) = started.await else { return false };
+        if !unclear.await {
+            return false;
+        }
         let action = match way {
             Way::Forward => Some(&step.action),
             Way::Back => step.undo.as_ref(),
@@ -207,7 +102,7 @@ impl Run<'_> {
         }
         let clock = &self.engine.ports.clock;
         // The call may have been sent as late as the look before it stayed fresh.
-        let left = (in_flight + FRESH).saturating_sub(between(started, clock.now()));
+        let left = (in_flight + FRESH).saturating_sub(clock.monotonic().saturating_sub(self.since));
         if !left.is_zero() {
             let why = "waits until no earlier call can still be on its way";
             self.engine.watcher.on(&Progress::Waits { step, why, elapsed: Duration::ZERO });
@@ -216,7 +111,7 @@ impl Run<'_> {
         true
     }
 
-    async fn context(&self, place: usize, action: &Action) -> Context<'_> {
+    pub(super) async fn context(&self, place: usize, action: &Action) -> Context<'_> {
         let (anchor, accepted) = self
             .with_state(|state| {
                 let before = place.checked_sub(1).and_then(|before| state.stage_done(before));
@@ -226,7 +121,7 @@ impl Run<'_> {
         Context { ports: &self.engine.ports, anchor, accepted, requests_before: self.requests_before }
     }
 
-    async fn until_done(
+    pub(super) async fn until_done(
         &self,
         walk: &mut Walk<'_>,
         mut performer: Box<dyn Perform + '_>,
@@ -253,7 +148,7 @@ impl Run<'_> {
                 }
                 Look::Unseen(why) => walk.last = why,
             }
-            if let Some(end) = self.pause(walk, &*performer).await? {
+            if let Some(end) = self.pause(walk, performer.pause(walk.looks)).await? {
                 return Ok(end);
             }
             seen = match self.sight(walk, &mut *performer, context).await? {
@@ -285,7 +180,8 @@ impl Run<'_> {
         if self.engine.stop.is_stopped() {
             return Ok(Some(StepEnd::Stopped));
         }
-        self.start(walk).await?;
+        // Before every call and not only the first: whoever lost the pair meanwhile learns it here, and makes no call.
+        self.write_start(walk).await?;
         if self.engine.ports.clock.monotonic().saturating_sub(looked) > FRESH {
             "what was read had grown old before it could be acted on".clone_into(&mut walk.last);
             return Ok(None);
@@ -329,13 +225,16 @@ impl Run<'_> {
         }
     }
 
-    /// Writes down that the step is about to act, once.
+    /// Writes down that the step began, once.
     async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
-        if !walk.started {
-            let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
-            self.append(Event::StepStarted { run, step, way }).await?;
-            walk.started = true;
-        }
+        if walk.started { Ok(()) } else { self.write_start(walk).await }
+    }
+
+    /// Writes down that the step is about to act.
+    async fn write_start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
+        let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
+        self.append(Event::StepStarted { run, step, way }).await?;
+        walk.started = true;
         Ok(())
     }
 

@@ -252,3 +252,20 @@ pub enum Event {
         outcome: Outcome,
     },
 }
+
+impl Event {
+    /// Who takes the pair by this event; `None` for every event but a claim.
+    pub fn claimant(&self) -> Option<&Holder> {
+        match self {
+            Self::Claimed { holder } => Some(holder),
+            Self::RunStarted { .. }
+            | Self::StepStarted { .. }
+            | Self::StepSucceeded { .. }
+            | Self::StepFailed { .. }
+            | Self::TurnedBack { .. }
+            | Self::Probed { .. }
+            | Self::Paused { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
+}

@@ -48,6 +48,8 @@ pub struct Journal {
     entropy: Arc<dyn Entropy>,
     entries: Vec<Entry>,
     state: PairState,
+    /// Why an append failed. Nothing is written after that: steps that run side by side must all stop.
+    failed: Option<JournalError>,
 }
 
 impl Journal {
@@ -60,6 +62,7 @@ impl Journal {
             entropy: Arc::clone(&ports.entropy),
             entries: Vec::new(),
             state: PairState::default(),
+            failed: None,
         };
         journal.catch_up().await?;
         Ok(journal)
@@ -84,12 +87,21 @@ impl Journal {
     /// Appends what happened, in the epoch of the last claim, and returns when it is durable.
     ///
     /// An error promises that the event does not stand in the journal, or that the pair is no longer ours; in both cases the
-    /// run must stop.
+    /// run must stop. Every later append fails in the same way.
     pub async fn append(&mut self, event: Event) -> Result<(), JournalError> {
         self.write(self.state.epoch, event).await
     }
 
     async fn write(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let written = self.put(epoch, event).await;
+        self.failed = written.clone().err();
+        written
+    }
+
+    async fn put(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
         let entry = self.entry(epoch, event);
         let mut state = self.state.clone();
         state.apply(&entry).map_err(JournalError::Illegal)?;
@@ -134,17 +146,7 @@ impl Journal {
         if standing.nonce == entry.nonce {
             return Ok(());
         }
-        let holder = match &standing.event {
-            Event::Claimed { holder } => Some(holder.clone()),
-            Event::RunStarted { .. }
-            | Event::StepStarted { .. }
-            | Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
-            | Event::TurnedBack { .. }
-            | Event::Probed { .. }
-            | Event::Paused { .. }
-            | Event::RunFinished { .. } => None,
-        };
+        let holder = standing.event.claimant().cloned();
         Err(JournalError::Taken { pair: self.pair.clone(), at: entry.seq, holder })
     }
 

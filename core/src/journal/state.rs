@@ -31,7 +31,7 @@ pub struct IllegalTransition {
 pub enum StepState {
     /// It was about to act; what became of it is not known.
     Started {
-        /// When.
+        /// When it was for the first time.
         at: Timestamp,
     },
     /// It is done.
@@ -216,17 +216,7 @@ impl PairState {
         if entry.previous != head {
             return Err("it does not name the hash of the entry before it".to_owned());
         }
-        let expected = match entry.event {
-            Event::Claimed { .. } => self.epoch.next(),
-            Event::RunStarted { .. }
-            | Event::StepStarted { .. }
-            | Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
-            | Event::TurnedBack { .. }
-            | Event::Probed { .. }
-            | Event::Paused { .. }
-            | Event::RunFinished { .. } => self.epoch,
-        };
+        let expected = if entry.event.claimant().is_some() { self.epoch.next() } else { self.epoch };
         if entry.epoch != expected {
             return Err(format!("epoch {expected} was expected, not {}", entry.epoch));
         }
@@ -377,6 +367,11 @@ impl RunState {
         if record.succeeded(way) {
             return Err(format!("step {step} starts again after it was done"));
         }
+        // A step that tries again says so before each call; it began with the first.
+        let at = match record.way(way) {
+            Some(StepState::Started { at: first }) => *first,
+            Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => at,
+        };
         *record.way_mut(way) = Some(StepState::Started { at });
         Ok(())
     }

@@ -93,15 +93,21 @@ fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, Pla
     Ok(all.filter(|name| request.environments.is_empty() || request.environments.contains(name)).collect())
 }
 
-/// Whether the latest run was closed part-way in that environment, so that names on both sides are to be expected.
+/// Whether the latest run that moved names was closed part-way in that environment, so that names on both sides are to be expected.
 fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
-    let last = history.runs.last()?;
+    let last = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run))?;
     match last.finished {
         Some((Outcome::Abandoned, _)) => {
             last.plan.shifts.iter().find(|shift| shift.environment == *environment)
         }
         Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => None,
     }
+}
+
+/// Whether a run is over and moved names, or some of them.
+fn moved_names(run: &RunState) -> bool {
+    let outcome = run.finished.map(|(outcome, _)| outcome);
+    run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
 }
 
 fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> Result<(), PlanError> {
@@ -192,10 +198,7 @@ fn shifts_of_revert(
 }
 
 fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
-    let moved = history.runs.iter().rev().map(AsRef::as_ref).find(|run: &&RunState| {
-        let outcome = run.finished.map(|(outcome, _)| outcome);
-        run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
-    });
+    let moved = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run));
     let run = moved
         .ok_or_else(|| PlanError::NothingToRevert("the journal holds no finished switchover".to_owned()))?;
     match run.plan.intent {

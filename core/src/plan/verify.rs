@@ -5,10 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Intent, Plan, Shift};
-use crate::action::{Action, ChangeRecords, PlannedChange, Purpose, Servers};
+use super::{Intent, OnFailure, Plan, Shift, Step};
+use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Purpose, Servers};
 use crate::journal::PairState;
-use crate::model::{DnsName, Endpoint, Pair, RecordKind, Role, SideName};
+use crate::model::{Addresses, DnsName, Endpoint, Pair, RecordKind, RecordValue, Role, SideName};
 use crate::observe::Snapshot;
 
 /// A safety rule that a plan breaks.
@@ -31,6 +31,7 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     let mut checker = Checker { pair, snapshot, history, plan, violations: Vec::new() };
     checker.shape();
     checker.changes();
+    checker.only_its_names();
     match plan.intent {
         Intent::Switchover | Intent::Revert => checker.swap(),
         Intent::Prepare | Intent::RestoreTtl => checker.moves_nothing(),
@@ -70,6 +71,15 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
+            let asks_resolvers = matches!(
+                &step.action,
+                Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. })
+            );
+            self.require(
+                step.on_failure == OnFailure::Stop || asks_resolvers,
+                &step.id,
+                "only a question to public resolvers may fail without stopping the run",
+            );
         }
         for stage in &plan.stages {
             self.require(!stage.steps.is_empty(), &stage.title, "a stage has steps");
@@ -89,8 +99,11 @@ impl<'a> Checker<'a> {
     fn changes(&mut self) {
         let plan = self.plan;
         let mut touched: BTreeMap<(&DnsName, &RecordKind, bool), usize> = BTreeMap::new();
-        for (_, change) in self.zone_changes() {
+        for (place, change) in self.zone_changes() {
             self.require(!change.changes.is_empty(), &change.zone, "a step changes something");
+            if change.purpose == Purpose::LowerTtl {
+                self.waited_out(place, change);
+            }
             for record in &change.changes {
                 *touched.entry((&record.name, &record.kind, change.purpose == Purpose::Swap)).or_default() +=
                     1;
@@ -101,19 +114,46 @@ impl<'a> Checker<'a> {
             self.require(times == 1, format!("{name} {kind}"), "a record is changed once for one purpose");
         }
         for step in plan.steps() {
-            if let (Action::ChangeRecords(forward), Some(undo)) = (&step.action, &step.undo) {
-                self.require(is_inverse(forward, undo), &step.id, "what undoes a step is its exact opposite");
-            }
+            self.undo(step);
         }
+    }
+
+    fn undo(&mut self, step: &Step) {
+        let (lowers, exact) = match (&step.action, &step.undo) {
+            (Action::ChangeRecords(forward), undo) => (
+                forward.purpose == Purpose::LowerTtl,
+                undo.as_ref().is_none_or(|undo| is_inverse(forward, undo)),
+            ),
+            (Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_), undo) => {
+                (false, undo.is_none())
+            }
+        };
+        self.require(exact, &step.id, "what undoes a step is its exact opposite");
+        self.require(!lowers || step.undo.is_some(), &step.id, "TTLs that are lowered can be set back");
+    }
+
+    /// A swap that comes later counts on it that no resolver holds an older, longer TTL.
+    fn waited_out(&mut self, place: usize, change: &ChangeRecords) {
+        let old = change.changes.iter().map(|record| record.from.ttl.duration()).max().unwrap_or_default();
+        let waited = self.held_after(place) >= old;
+        self.require(waited, &change.zone, "the old TTLs are waited out after they were lowered");
+    }
+
+    /// The longest hold in the stages after this one.
+    fn held_after(&self, place: usize) -> Duration {
+        let later = self.plan.stages.iter().skip(place + 1).flat_map(|stage| &stage.steps);
+        let holds = later.filter_map(|step| match &step.action {
+            Action::Hold(hold) => Some(Hold::duration(hold)),
+            Action::AwaitRecords(_) | Action::ChangeRecords(_) | Action::RunChecks(_) => None,
+        });
+        holds.max().unwrap_or_default()
     }
 
     fn record(&mut self, change: &ChangeRecords, record: &PlannedChange) {
         let place = format!("{} {}", record.name, record.kind);
-        self.require(
-            record.name.is_within(change.zone.zone.apex()),
-            &place,
-            "a record lies in the zone that is changed",
-        );
+        let elsewhere =
+            self.snapshot.names.iter().any(|view| view.name == record.name && view.zone != change.zone);
+        self.require(!elsewhere, &place, "a record is changed in the zone that holds it");
         self.require(record.from != record.to, &place, "a change changes something");
         let same_kind = record.from.data.kind() == record.kind && record.to.data.kind() == record.kind;
         self.require(same_kind, &place, "a record keeps its type: no record set is ever left empty");
@@ -129,6 +169,10 @@ impl<'a> Checker<'a> {
             Purpose::LowerTtl | Purpose::RestoreTtl => {
                 self.require(record.from.data == record.to.data, &place, "a change of TTL moves nothing");
             }
+        }
+        if change.purpose == Purpose::LowerTtl {
+            let lower = record.to.ttl.duration() <= record.from.ttl.duration();
+            self.require(lower, &place, "a TTL that is lowered does not grow");
         }
         if change.purpose == Purpose::RestoreTtl {
             let was = self.history.prepared.get(&(record.name.clone(), record.kind.clone()));
@@ -170,22 +214,28 @@ impl<'a> Checker<'a> {
         for shift in &self.plan.shifts {
             self.every_name(shift);
         }
-        self.only_its_names();
+        self.after_checks();
         self.then_watch();
+        self.then_restore();
+    }
+
+    fn swaps(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
+        self.zone_changes().filter(|(_, change)| change.purpose == Purpose::Swap)
+    }
+
+    fn swapped_records(&self) -> impl Iterator<Item = &'a PlannedChange> + use<'a> {
+        self.swaps().flat_map(|(_, change)| &change.changes)
     }
 
     fn in_one_stage(&mut self) {
-        let swaps: Vec<usize> =
-            self.zone_changes().filter(|(_, c)| c.purpose == Purpose::Swap).map(|(place, _)| place).collect();
-        let stages: BTreeSet<usize> = swaps.iter().copied().collect();
+        let stages: BTreeSet<usize> = self.swaps().map(|(place, _)| place).collect();
         self.require(stages.len() == 1, self.plan.intent, "all zones are swapped side by side in one stage");
         self.require(
             self.plan.pivot_stage() == stages.first().copied(),
             self.plan.intent,
             "the pivot is the first step that moves traffic",
         );
-        let zones: Vec<_> =
-            self.zone_changes().filter(|(_, c)| c.purpose == Purpose::Swap).map(|(_, c)| &c.zone).collect();
+        let zones: Vec<_> = self.swaps().map(|(_, change)| &change.zone).collect();
         let distinct: BTreeSet<_> = zones.iter().collect();
         self.require(distinct.len() == zones.len(), self.plan.intent, "each zone is swapped in one batch");
     }
@@ -216,10 +266,7 @@ impl<'a> Checker<'a> {
     }
 
     fn swapped(&self, name: &DnsName, kind: &RecordKind) -> Option<&'a PlannedChange> {
-        self.zone_changes()
-            .filter(|(_, change)| change.purpose == Purpose::Swap)
-            .flat_map(|(_, change)| &change.changes)
-            .find(|record| record.name == *name && record.kind == *kind)
+        self.swapped_records().find(|record| record.name == *name && record.kind == *kind)
     }
 
     /// Where a name leads once the plan has run, by type of record.
@@ -238,12 +285,22 @@ impl<'a> Checker<'a> {
         leads
     }
 
+    /// The endpoints that a plan is about: those of its shifts, or all where nothing moves.
+    fn concerned(&self) -> Vec<&'a Endpoint> {
+        match self.plan.intent {
+            Intent::Switchover | Intent::Revert => {
+                self.plan.shifts.iter().flat_map(|shift| self.endpoints(shift)).collect()
+            }
+            Intent::Prepare | Intent::RestoreTtl => {
+                self.pair.environments.iter().flat_map(|environment| &environment.endpoints).collect()
+            }
+        }
+    }
+
     fn only_its_names(&mut self) {
         let names: BTreeSet<&DnsName> = self
-            .plan
-            .shifts
-            .iter()
-            .flat_map(|shift| self.endpoints(shift))
+            .concerned()
+            .into_iter()
             .flat_map(|endpoint| [&endpoint.production, &endpoint.standby])
             .collect();
         for (_, change) in self.zone_changes() {
@@ -253,50 +310,104 @@ impl<'a> Checker<'a> {
                     &record.name,
                     "a plan touches only names of its environments",
                 );
-                let mut records = self.snapshot.names.iter().flat_map(|view| &view.records);
-                let seen = records.find(|r| r.name == record.name && r.kind() == record.kind);
-                let expected = match change.purpose {
-                    Purpose::Swap => {
-                        seen.is_some_and(|r| r.value == record.from && r.proxied == record.proxied)
-                    }
-                    Purpose::LowerTtl | Purpose::RestoreTtl => {
-                        seen.is_some_and(|r| r.proxied == record.proxied)
-                    }
-                };
-                self.require(expected, &record.name, "a plan starts from what was read");
+                let starts = self.starts_from(change.purpose, record);
+                self.require(starts, &record.name, "a plan starts from what was read");
             }
         }
     }
 
-    /// Every moved name is read back, and the old side is held for the old TTL and the margin.
-    fn then_watch(&mut self) {
-        let pivot = self.plan.pivot_stage().unwrap_or_default();
-        let mut read_back = BTreeSet::new();
-        let mut held = Duration::ZERO;
-        for step in self.plan.stages.iter().skip(pivot + 1).flat_map(|stage| &stage.steps) {
-            match &step.action {
-                Action::AwaitRecords(wait) if matches!(wait.servers, Servers::Authoritative(_)) => {
-                    read_back.extend(wait.names.iter().map(|expected| expected.name.clone()));
-                }
-                Action::Hold(wait) => held = held.max(wait.duration()),
-                Action::AwaitRecords(_) | Action::ChangeRecords(_) | Action::RunChecks(_) => {}
+    /// Whether a change expects what was read, or what the plan itself has made of it by then.
+    fn starts_from(&self, purpose: Purpose, record: &PlannedChange) -> bool {
+        let kind = record.from.data.kind();
+        let mut records = self.snapshot.names.iter().flat_map(|view| &view.records);
+        let Some(seen) = records.find(|r| r.name == record.name && r.kind() == kind) else { return false };
+        let swapped: Option<&RecordValue> = match purpose {
+            Purpose::Swap | Purpose::LowerTtl => None,
+            Purpose::RestoreTtl => self.swapped(&record.name, &kind).map(|change| &change.to),
+        };
+        *swapped.unwrap_or(&seen.value) == record.from && seen.proxied == record.proxied
+    }
+
+    /// The side that takes production has passed every check of every endpoint before any name moves.
+    fn after_checks(&mut self) {
+        let before = self.swaps().map(|(place, _)| place).min().unwrap_or_default();
+        let steps = self.plan.stages.iter().take(before).flat_map(|stage| &stage.steps);
+        let checked: BTreeSet<_> = steps
+            .flat_map(|step| match &step.action {
+                Action::RunChecks(run) => run.checks.as_slice(),
+                Action::AwaitRecords(_) | Action::ChangeRecords(_) | Action::Hold(_) => &[],
+            })
+            .map(|planned| (&planned.check, planned.address))
+            .collect();
+        for shift in &self.plan.shifts {
+            for endpoint in self.endpoints(shift) {
+                let addresses = self.snapshot.addresses(&shift.to, &endpoint.address);
+                let addresses: Vec<IpAddr> = addresses.into_iter().flat_map(Addresses::iter).collect();
+                let passed = |check| addresses.iter().all(|address| checked.contains(&(check, *address)));
+                let all = endpoint.checks.iter().all(passed);
+                self.require(
+                    all,
+                    &endpoint.production,
+                    "a side passes its checks before it takes production",
+                );
             }
         }
-        let swaps: Vec<&PlannedChange> = self
-            .zone_changes()
-            .filter(|(_, change)| change.purpose == Purpose::Swap)
-            .flat_map(|(_, change)| &change.changes)
-            .collect();
-        for record in &swaps {
-            let seen = record.proxied || read_back.contains(&record.name);
-            self.require(seen, &record.name, "every moved name is read back from its authoritative servers");
+    }
+
+    /// Every moved name is read back, and only then the old side is held for the old TTL and the margin.
+    fn then_watch(&mut self) {
+        let swap = self.swaps().map(|(place, _)| place).max().unwrap_or_default();
+        let mut read_back = BTreeSet::new();
+        let mut last_read = swap;
+        for (place, stage) in self.plan.stages.iter().enumerate().skip(swap + 1) {
+            for step in &stage.steps {
+                let Action::AwaitRecords(wait) = &step.action else { continue };
+                let Servers::Authoritative(named) = &wait.servers else { continue };
+                let known = self.pair.services.get(&wait.zone.service);
+                self.require(
+                    known.is_some_and(|service| service.authorities == *named),
+                    &step.id,
+                    "a read-back asks every authoritative server of its zone",
+                );
+                last_read = place;
+                read_back.extend(wait.names.iter().map(|name| (&name.name, name.family, &name.addresses)));
+            }
         }
-        let old = swaps.iter().map(|record| record.from.ttl.duration()).max().unwrap_or_default();
+        for record in self.swapped_records() {
+            let to: BTreeSet<IpAddr> = record.to.data.address().into_iter().collect();
+            let seen = read_back.iter().any(|(name, family, addresses)| {
+                **name == record.name && family.record_kind() == record.kind && **addresses == to
+            });
+            self.require(
+                record.proxied || seen,
+                &record.name,
+                "every moved name is read back from its authoritative servers",
+            );
+        }
+        let old = self.swapped_records().map(|record| record.from.ttl.duration()).max().unwrap_or_default();
         self.require(
-            held >= old + self.pair.dns.margin,
+            self.held_after(last_read) >= old + self.pair.dns.margin,
             self.plan.intent,
             "the old side is held until the old TTL and the margin have passed",
         );
+    }
+
+    fn then_restore(&mut self) {
+        let restored: BTreeSet<(&DnsName, RecordKind)> = self
+            .zone_changes()
+            .filter(|(_, change)| change.purpose == Purpose::RestoreTtl)
+            .flat_map(|(_, change)| &change.changes)
+            .map(|record| (&record.name, record.from.data.kind()))
+            .collect();
+        for record in self.swapped_records() {
+            let was = self.history.prepared.get(&(record.name.clone(), record.kind.clone()));
+            let low = was.is_some_and(|was| *was != record.to.ttl);
+            self.require(
+                !low || restored.contains(&(&record.name, record.kind.clone())),
+                &record.name,
+                "a TTL that was lowered ahead is restored after the swap",
+            );
+        }
     }
 }
 

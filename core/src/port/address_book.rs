@@ -68,6 +68,14 @@ pub enum AddressError {
         /// What is missing.
         why: String,
     },
+    /// The book's settings cannot be used: a profile that is not there, no region, a setting that is no value.
+    #[error("{whose}: {why}")]
+    Misconfigured {
+        /// Whose book it is.
+        whose: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The credentials were refused.
     #[error("{whose}: the credentials were refused ({code}): {message}")]
     Unauthorized {

@@ -167,7 +167,8 @@ pub trait NameService: Debug + Send + Sync {
     /// binds the change to the ids it read. Ok promises that the service accepted everything. Must not be repeated after
     /// [`NameError::Unknown`] until [`NameService::in_flight`] has passed and a read shows that it did not happen.
     /// More changes than the service takes at once are split; an error then leaves whole batches applied, and is `Unknown`
-    /// unless the first batch failed, so that the caller looks again.
+    /// unless the first batch failed, so that the caller looks again. No changes are `Ok`, and nothing is sent: it says nothing about the
+    /// zone or the credential.
     async fn change(&self, zone: &ZoneName, changes: &[RecordChange]) -> Result<(), NameError>;
 
     /// Proves that the credential may change these records, and changes nothing. May be repeated.

@@ -114,6 +114,23 @@ impl Directory {
         }
     }
 
+    /// The error for a zone that was given by id and may not be touched, if the token sees the zone under another id.
+    ///
+    /// To a token, an id that no zone has and a zone that it may not touch look the same (403, code 10000).
+    pub(crate) async fn misnamed(
+        &self,
+        client: &Client,
+        zone: &ZoneName,
+        code: Option<u32>,
+    ) -> Option<NameError> {
+        let given = self.given.get(zone)?;
+        let (seen, _) = list(client, None, client.patience()).await.ok()?;
+        match seen.get(zone).map(Vec::as_slice) {
+            Some([right]) if right.id != given.id => Some(wrong_id(zone, right, code)),
+            Some(_) | None => None,
+        }
+    }
+
     /// Forgets a zone that turned out not to be there.
     pub(crate) async fn forget(&self, zone: &ZoneName) {
         self.found.lock().await.remove(zone);
@@ -175,12 +192,13 @@ fn ambiguous(zone: &ZoneName, several: &[Located]) -> NameError {
 pub(crate) async fn not_found(client: &Client, zone: &ZoneName, refusal: &Refusal) -> NameError {
     let seen = list(client, None, client.patience()).await.map(|(zones, _)| zones).unwrap_or_default();
     match seen.get(zone).map(Vec::as_slice) {
-        Some([right]) => {
-            let message = format!("there is no zone with this id; the id of {zone} is {}", right.id);
-            rejected(zone, refusal.code(), message)
-        }
+        Some([right]) => wrong_id(zone, right, refusal.code()),
         Some(_) | None => NameError::ZoneNotFound { zone: zone.clone(), near: near(zone, seen.keys()) },
     }
+}
+
+fn wrong_id(zone: &ZoneName, right: &Located, code: Option<u32>) -> NameError {
+    rejected(zone, code, format!("there is no zone with this id; the id of {zone} is {}", right.id))
 }
 
 fn near<'a>(zone: &ZoneName, seen: impl IntoIterator<Item = &'a ZoneName>) -> Vec<ZoneName> {

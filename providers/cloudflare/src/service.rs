@@ -65,8 +65,14 @@ impl Cloudflare {
         })
     }
 
-    /// Forgets where the zone was if it was not there, so that the next question looks again.
+    /// Forgets where the zone was if it was not there, so that the next question looks again; and finds out whether a refusal is only
+    /// a wrong id's.
     async fn noted<T>(&self, zone: &ZoneName, outcome: Result<T, NameError>) -> Result<T, NameError> {
+        if let Err(NameError::Forbidden { code, .. }) = &outcome
+            && let Some(error) = self.directory.misnamed(&self.client, zone, *code).await
+        {
+            return Err(error);
+        }
         if outcome.as_ref().is_err_and(zone_is_gone) {
             self.directory.forget(zone).await;
         }

@@ -36,7 +36,7 @@ impl fmt::Debug for Ec2Addresses {
 impl Ec2Addresses {
     /// Makes the address book of one side. Reads the AWS files and the environment, and sends nothing.
     ///
-    /// Fails with [`AddressError::NoCredentials`] when the files cannot be read or hold no such profile (with the name
+    /// Fails with [`AddressError::Misconfigured`] when the files cannot be read or hold no such profile (with the name
     /// that was probably meant), when no region is given, or when a setting (`AWS_RETRY_MODE`, a time limit, the endpoint)
     /// cannot be used. Whether the credentials are good shows at the first question.
     ///

@@ -32,6 +32,10 @@ impl Whose {
         self.0.clone()
     }
 
+    pub(crate) fn misconfigured(&self, why: String) -> AddressError {
+        AddressError::Misconfigured { whose: self.say(), why }
+    }
+
     pub(crate) fn no_credentials(&self, why: String) -> AddressError {
         AddressError::NoCredentials { whose: self.say(), why }
     }
@@ -66,7 +70,7 @@ impl Settings {
             let region = region(&options, &profiles, &env)?;
             Ok((profiles.retries()?, region, profiles))
         };
-        let (retries, region, profiles) = checked.await.map_err(|why| early.no_credentials(why))?;
+        let (retries, region, profiles) = checked.await.map_err(|why| early.misconfigured(why))?;
         Ok(Self {
             whose: Whose::new(side, &options, Some(region.as_ref())),
             region,

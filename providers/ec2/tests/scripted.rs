@@ -1,5 +1,7 @@
 //! The address book against a small HTTP server that answers as AWS does, and as AWS should not.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail; clippy counts only functions marked as tests")]
+
 mod server;
 
 use std::collections::BTreeSet;
@@ -24,6 +26,9 @@ region = ap-east-1
 [profile Impatient]
 region = ap-east-1
 retry_mode = hurried
+[profile Stubborn]
+region = ap-east-1
+max_attempts = 20
 [profile RoleA]
 region = ap-east-1
 endpoint_url = {server}
@@ -45,6 +50,9 @@ aws_secret_access_key = very-secret-alt
 [Placeless]
 aws_access_key_id = AKIAPLACELESSPLACELE
 aws_secret_access_key = very-secret-placeless
+[Stubborn]
+aws_access_key_id = AKIASTUBBORNSTUBBORN
+aws_secret_access_key = very-secret-stubborn
 [Impatient]
 aws_access_key_id = AKIAIMPATIENTIMPATIE
 aws_secret_access_key = very-secret-impatient
@@ -275,11 +283,11 @@ async fn one_throttled_try_is_made_good() {
 async fn what_is_no_answer_of_aws_is_not_taken_for_one() {
     let whose = "profile Upstream in ap-east-1: no usable answer: ";
     let html = "<html><body><h1>Sign in to the network</h1></body></html>";
-    let whole = addresses(&[address("web", "192.0.2.1")]).body();
+    let list = addresses(&[address("web", "192.0.2.1")]).body();
     for (reply, expected) in [
         (Reply::Answer(200, html.into()), "HTTP 200 with an answer that is not AWS's"),
         (Reply::Answer(200, "{\"success\": true}".into()), "HTTP 200 with an answer that is not AWS's"),
-        (Reply::Answer(200, whole[..whole.len() / 2].into()), "HTTP 200 with an answer that is not AWS's"),
+        (Reply::Answer(200, list[..list.len() / 2].into()), "HTTP 200 with an answer that is not AWS's"),
         (Reply::Answer(200, String::new()), "HTTP 200 with an answer that is not AWS's"),
         (Reply::Answer(404, html.into()), "HTTP 404"),
         (Reply::Answer(502, html.into()), "HTTP 502"),
@@ -298,13 +306,14 @@ async fn what_is_no_answer_of_aws_is_not_taken_for_one() {
 #[tokio::test]
 async fn a_server_that_hangs_is_left_in_time() {
     let scene = Scene::always(Reply::Hang).await;
-    let limit = Period(Duration::from_millis(1500));
-    let options = Ec2Options { operation_timeout: limit, ..scene.options(Some("Upstream")) };
+    // Between two tries the SDK waits up to a second: the second one must fall within the limit.
+    let limit = Period(Duration::from_millis(2400));
+    let options = Ec2Options { operation_timeout: limit, ..scene.options(Some("Stubborn")) };
     let book = scene.connect(options).await.unwrap();
     let started = Instant::now();
     let told = book.look_up(&names(&["web"])).await.unwrap_err().to_string();
-    assert_eq!(told, "profile Upstream in ap-east-1: no usable answer: no answer within 1s 500ms");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(told, "profile Stubborn in ap-east-1: no usable answer: no answer within 2s 400ms");
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert!(scene.meter.total() >= 2, "one slow try does not use up the whole time");
 }
 
@@ -460,7 +469,7 @@ fn connecting_asks_the_machine_for_nothing() {
         let told = scene.refusal(scene.options(None)).await;
         assert!(told.contains("no region: give the side a `region`, or its profile one in /"), "{told}");
         let told = scene.refusal(scene.options(Some("Placeless"))).await;
-        assert!(told.contains("profile Placeless: no usable credentials: no region"), "{told}");
+        assert!(told.contains("profile Placeless: no region"), "{told}");
     });
 }
 
@@ -470,10 +479,7 @@ fn connecting_asks_the_machine_for_nothing() {
 async fn an_unknown_profile_is_refused_before_anything_is_asked() {
     let scene = Scene::always(Reply::Hang).await;
     let told = scene.refusal(scene.options(Some("Upstrem"))).await;
-    assert!(
-        told.starts_with("profile Upstrem: no usable credentials: there is no profile `Upstrem` in /"),
-        "{told}"
-    );
+    assert!(told.starts_with("profile Upstrem: there is no profile `Upstrem` in /"), "{told}");
     assert!(told.ends_with("/credentials; did you mean `Upstream`?"), "{told}");
     let told = scene.refusal(scene.options(Some("production"))).await;
     assert!(told.ends_with("/credentials"), "nothing is near: {told}");

@@ -30,6 +30,7 @@ macro_rules! address_book_contract {
             a_name_that_is_missing_has_no_entry_and_the_others_are_told
             a_name_that_stands_twice_has_two_addresses
             names_are_compared_exactly
+            nothing_wanted_is_nothing_found
             an_identity_is_steady_and_shows_no_whole_key
         );
     };
@@ -65,6 +66,8 @@ pub async fn wanted_names_are_found_with_their_addresses(harness: &impl AddressB
     for (name, address) in all.iter().zip(set) {
         assert_eq!(addresses(&listing, name), [address], "{name}");
     }
+    assert!(listing.found.values().flatten().all(|found| !found.id.is_empty()), "{listing:?}");
+    assert_eq!(look_up(harness, &all).await.found, listing.found, "it may be repeated");
     let one = look_up(harness, &all[..1]).await;
     assert_eq!(one.found.len(), 1);
 }
@@ -100,6 +103,12 @@ pub async fn names_are_compared_exactly(harness: &impl AddressBookHarness) {
     harness.set(&held).await;
     let listing = look_up(harness, &names(["eip-web", "eip-*", "eip-web?2"])).await;
     assert!(listing.found.is_empty(), "{listing:?}");
+}
+
+/// A side without endpoints asks for nothing, and does not get everything.
+pub async fn nothing_wanted_is_nothing_found(harness: &impl AddressBookHarness) {
+    harness.set(&names(["eip-web"])).await;
+    assert!(look_up(harness, &[]).await.found.is_empty());
 }
 
 /// Asked twice it is the same; what is shown of the key is not the key; its hash is a SHA-256.

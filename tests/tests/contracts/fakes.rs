@@ -15,7 +15,8 @@ use switchover_tests::contract::name_service::{Abilities, Comparison, NameServic
 use switchover_tests::contract::resolver::ResolverHarness;
 use switchover_tests::contract::state_store::StateStoreHarness;
 use switchover_tests::fake::{
-    FakeAddresses, FakeCheck, FakeNames, FakeResolver, Health, Held, MemoryStore, ServerFault, VirtualClock,
+    FakeAddresses, FakeCheck, FakeNames, FakeResolver, Health, Held, MemoryStore, NameCall, NameFault,
+    ServerFault, VirtualClock,
 };
 
 /// One of each fake, on one clock.
@@ -63,6 +64,15 @@ impl Fakes {
     fn run<F: Future>(&self, contract: F) -> F::Output {
         self.clock.run(contract)
     }
+
+    /// A service of its own, all of whose calls go wrong.
+    fn broken(&self, fault: &NameFault) -> Arc<dyn NameService> {
+        let names = FakeNames::new(&self.clock, &Meter::default());
+        for call in [NameCall::Read, NameCall::ProveWrite, NameCall::Change] {
+            names.fail_always(call, fault.clone());
+        }
+        Arc::new(names)
+    }
 }
 
 fn zone() -> ZoneName {
@@ -82,20 +92,40 @@ impl NameServiceHarness for Fakes {
         Arc::new(self.names.clone())
     }
 
-    fn zone(&self) -> ZoneName {
-        zone()
+    fn zones(&self) -> [ZoneName; 2] {
+        [zone(), ZoneName::new("example.net").unwrap()]
     }
 
     fn abilities(&self) -> Abilities {
         Abilities { comparison: Comparison::Values, attributes: true }
     }
 
-    async fn set(&self, records: &[Held]) {
-        self.names.set_zone(&zone(), records);
+    async fn set(&self, zone: &ZoneName, records: &[Held]) {
+        self.names.set_zone(zone, records);
     }
 
-    async fn held(&self) -> Vec<Held> {
-        self.names.held(&zone())
+    async fn held(&self, zone: &ZoneName) -> Vec<Held> {
+        self.names.held(zone)
+    }
+
+    fn reader(&self) -> Arc<dyn NameService> {
+        for call in [NameCall::ProveWrite, NameCall::Change] {
+            self.names.fail_always(call, NameFault::Forbidden);
+        }
+        self.service()
+    }
+
+    fn stranger(&self) -> Arc<dyn NameService> {
+        self.broken(&NameFault::Unauthorized)
+    }
+
+    fn unreachable(&self) -> Arc<dyn NameService> {
+        self.broken(&NameFault::Unavailable)
+    }
+
+    async fn lose_next_answer(&self) -> bool {
+        self.names.fail_next(NameCall::Change, NameFault::AppliedUnknown);
+        true
     }
 }
 
@@ -155,6 +185,15 @@ impl ResolverHarness for Fakes {
 
     fn server(&self) -> DnsServer {
         server(AUTHORITY)
+    }
+
+    fn authorities(&self) -> Vec<DnsServer> {
+        let server = |address| DnsServer { label: "ns".to_owned(), at: socket(address) };
+        [AUTHORITY, SILENT, REFUSING].map(server).to_vec()
+    }
+
+    fn reach(&self, found: DnsServer) -> DnsServer {
+        found
     }
 
     fn silent(&self) -> DnsServer {

@@ -173,7 +173,9 @@ fn a_full_store_stops_the_run_with_nothing_written() {
     let claimed = bench.world.run(journal.claim(holder("ada")));
     assert!(matches!(claimed, Err(JournalError::Store(StoreError::Full { .. }))), "{claimed:?}");
     assert_eq!(bench.entries().len(), 1);
-    bench.world.run(journal.claim(holder("ada"))).unwrap();
+    assert_eq!(bench.world.run(journal.claim(holder("ada"))), claimed);
+    let mut again = bench.open().unwrap();
+    bench.world.run(again.claim(holder("ada"))).unwrap();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The contracts of core's ports, held against the fakes and the providers that need no server; and the journal on top of them.
+//! The contracts of core's ports, held against the fakes and the providers; and the journal on top of them.
+//! Providers whose servers must be installed run theirs where those are started: `providers/rfc2136`, `providers/ec2`.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,8 +7,14 @@
 )]
 
 mod child;
+mod cloudflare;
+mod cloudflare_api;
+mod dns;
 mod fakes;
+mod fixed;
+mod http;
 mod journal;
+mod sandbox;
 mod sqlite;
 mod sqlite_crash;
 mod sqlite_disk;

@@ -56,6 +56,25 @@ async fn a_wrong_id_is_answered_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_wrong_id_that_is_refused_as_if_it_were_forbidden_is_answered_with_the_right_one() {
+    let wrong = [Zone { name: apex(), id: Some("f".repeat(32)) }];
+    let forbidden = |request: &Request| {
+        request.path.contains("dns_records").then(|| refusal(403, 10_000, "Authentication error"))
+    };
+    let bench = Bench::scripted(fake(), &wrong, forbidden).await;
+    let error = bench.read().await.unwrap_err();
+    assert!(
+        matches!(&error, NameError::Rejected { code: Some(10_000), message, .. } if message.contains(ZONE)),
+        "{error}"
+    );
+    // With the right id, or where the zone is not seen, it is the token's fault.
+    bench.fake.with(|state| state.zones = vec![zone(&"f".repeat(32), "gigadb.org", "free")]);
+    assert!(matches!(bench.read().await, Err(NameError::Forbidden { .. })));
+    bench.fake.with(|state| state.zones.clear());
+    assert!(matches!(bench.read().await, Err(NameError::Forbidden { .. })));
+}
+
+#[tokio::test]
 async fn a_zone_that_was_made_anew_is_looked_up_anew() {
     let fake = fake();
     fake.with(|state| state.zones = vec![zone(&"b".repeat(32), "gigadb.org", "free")]);

@@ -127,6 +127,9 @@ pub struct ZoneSeed {
     /// The shortest TTL in seconds. The real API has none below 60 (Enterprise: 30); a demonstration may go below
     /// so that nobody needs to wait.
     pub min_ttl: Option<u32>,
+    /// How many records it may hold, if not as many as its plan allows a new zone. Older zones and those with a contract of their own may
+    /// hold more (<https://developers.cloudflare.com/dns/manage-dns-records/>).
+    pub max_records: Option<usize>,
     /// Its records.
     #[serde(default)]
     pub records: Vec<RecordSeed>,

@@ -156,6 +156,7 @@ fn zone(seed: &ZoneSeed, name_servers: &[String]) -> Result<Zone, SeedError> {
         account: account_id(&seed.account),
         plan: seed.plan,
         shortest_ttl: seed.min_ttl.unwrap_or(seed.plan.shortest_ttl()),
+        most_records: seed.max_records.unwrap_or(seed.plan.record_limit()),
         name_servers: name_servers.to_vec(),
         created_on: now,
         modified_on: now,

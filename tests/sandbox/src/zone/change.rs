@@ -54,7 +54,7 @@ impl Zone {
 
     /// Adds a record under a new id.
     pub(crate) fn add(&mut self, draft: &Draft, now: Timestamp) -> Result<Record, Refusal> {
-        let limit = self.plan.record_limit();
+        let limit = self.most_records;
         if self.records.len() >= limit {
             return Err(Refusal::Records(limit));
         }

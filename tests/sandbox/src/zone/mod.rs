@@ -67,7 +67,7 @@ impl Plan {
         }
     }
 
-    /// How many records the zone may hold.
+    /// How many records a new zone may hold.
     pub fn record_limit(self) -> usize {
         self.batch_limit()
     }
@@ -123,6 +123,8 @@ pub(crate) struct Zone {
     pub(crate) plan: Plan,
     /// The shortest TTL in seconds, the plan's unless the seed set another.
     pub(crate) shortest_ttl: u32,
+    /// How many records it may hold, the plan's unless the seed set another.
+    pub(crate) most_records: usize,
     pub(crate) name_servers: Vec<String>,
     pub(crate) created_on: Timestamp,
     pub(crate) modified_on: Timestamp,

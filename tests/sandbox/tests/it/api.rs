@@ -1,7 +1,7 @@
 //! The API: batches, rules, tokens, limits, lists.
 
 use serde_json::json;
-use switchover_sandbox::LimitSeed;
+use switchover_sandbox::{LimitSeed, Sandbox, Seed, SeedError, StartError};
 
 use super::support::{WRITER, call, call_as, content_of, id_of, records_path, start};
 
@@ -61,6 +61,18 @@ async fn a_batch_may_be_as_large_as_the_plan_says() {
     let full = json!({ "name": "one-more.free.test", "type": "A", "content": "127.0.1.1" });
     let answer = call(&sandbox, "POST", &records_path(&sandbox, "free.test", ""), Some(full)).await;
     assert_eq!(answer.codes().0, 81045);
+}
+
+#[tokio::test]
+async fn a_zone_may_hold_as_many_records_as_its_seed_says() {
+    let seed = |most: u8| {
+        let records = r#"{ name = "a.old.test", type = "A", content = "127.0.1.1" }, { name = "b.old.test", type = "A", content = "127.0.1.1" }"#;
+        let zone = format!("[[zones]]\nname = \"old.test\"\nmax_records = {most}\nrecords = [{records}]");
+        Seed::parse(&format!("[api]\nlisten = \"127.0.0.1:0\"\n{zone}")).unwrap()
+    };
+    assert!(Sandbox::start(seed(2)).await.is_ok());
+    let refused = Sandbox::start(seed(1)).await;
+    assert!(matches!(refused, Err(StartError::Seed(SeedError::Record { .. }))), "{refused:?}");
 }
 
 #[tokio::test]

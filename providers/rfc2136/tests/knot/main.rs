@@ -1,6 +1,8 @@
 //! Against a real DNS server, Knot or BIND. `tests/knot/run` starts one with `GigaDB`'s zones and runs this.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod contract;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;

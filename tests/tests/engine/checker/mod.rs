@@ -1,0 +1,6 @@
+//! The plan checker: whatever the planner makes passes it, and every safety rule refuses the plan that breaks it.
+
+mod case;
+mod mutation;
+mod property;
+mod rules;

@@ -1,0 +1,25 @@
+//! The engine, from looking to reporting, on virtual time: what the design promises, held by tests.
+//!
+//! ```text
+//!   findings, planning            what a person is told and asked to confirm      golden files
+//!   checker                       every safety rule of a plan has a plan that only it refuses
+//!   running, faults, takeover     one run, and everything that can go wrong in it
+//!   crash                         a process that dies at every entry and at every moment
+//! ```
+//!
+//! Every run goes through [`support::Guard`], which looks at the safety rules at each call that leaves the engine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic of a test's helper is a failure of its test"
+)]
+
+mod checker;
+mod crash;
+mod faults;
+mod findings;
+mod planning;
+mod running;
+mod support;
+mod takeover;
