@@ -9,7 +9,7 @@ use super::steps::{
 use super::{Intent, Plan, Shift, Stage};
 use crate::journal::{Outcome, PairState, RunState};
 use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName};
-use crate::observe::{Finding, FindingKind, NameView, RoleState, Snapshot};
+use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
 
 /// What somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,13 +111,15 @@ fn moved_names(run: &RunState) -> bool {
 }
 
 fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> Result<(), PlanError> {
-    let explained = |finding: &Finding| match (&finding.kind, &finding.place) {
-        (
-            FindingKind::WrongSide | FindingKind::RolesUnclear,
-            crate::observe::Place::Endpoint { environment, .. }
-            | crate::observe::Place::Environment { environment },
-        ) => left_part_way(history, environment).is_some() && names_a_target(request),
-        _ => false,
+    let explained = |finding: &Finding| {
+        let environment = match &finding.place {
+            Place::Endpoint { environment, .. } | Place::Environment { environment } => Some(environment),
+            Place::Pair | Place::Side { .. } | Place::Zone { .. } => None,
+        };
+        let of_roles = matches!(finding.kind, FindingKind::WrongSide | FindingKind::RolesUnclear);
+        of_roles
+            && names_a_target(request)
+            && environment.is_some_and(|e| left_part_way(history, e).is_some())
     };
     let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
