@@ -31,7 +31,16 @@ impl Session {
         pair: Option<&PairName>,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, Stop> {
-        Self::with(load(&common.config)?, pair, watcher, registry::connect).await
+        Self::connect(load(&common.config)?, pair, watcher).await
+    }
+
+    /// As [`Session::open`], for a file that is loaded already.
+    pub(crate) async fn connect(
+        loaded: Loaded,
+        pair: Option<&PairName>,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<Self, Stop> {
+        Self::with(loaded, pair, watcher, registry::connect).await
     }
 
     /// As [`Session::open`], for commands that only read the journal: no other system and no credential is needed.

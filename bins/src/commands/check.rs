@@ -11,6 +11,7 @@ use switchover::observe::{Finding, Snapshot};
 use super::Outcome;
 use crate::args::{Common, Output};
 use crate::exit::{Exit, Stop};
+use crate::load::{Loaded, load};
 use crate::render::{self, GOOD, json, say, styled};
 use crate::session::Session;
 
@@ -32,31 +33,48 @@ struct Unlikely {
     suggestion: Option<String>,
 }
 
-/// The command.
+/// The command. What the file alone shows comes first, so that it is seen even where no system can be asked.
 pub(super) async fn run(common: &Common, pair: Option<&PairName>, offline: bool) -> Outcome {
-    if offline {
-        return offline_only(common, pair);
-    }
-    let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
-    let journal = session.engine.journal().await?;
-    let snapshot = session.engine.preflight(&session.pair.pair.environments, journal.state()).await;
-    let warnings = switchover::config::lint(&session.pair.pair);
-    let errors = snapshot.errors().count();
-    match common.output {
-        Output::Json | Output::Jsonl => {
-            let document = document(&session, &snapshot, &warnings);
-            render::out(&json(&document, common.output == Output::Jsonl)?)?;
+    let loaded = load(&common.config)?;
+    let warnings = slips(&loaded, pair)?;
+    let for_people = matches!(common.output, Output::Table | Output::Markdown);
+    if for_people || offline {
+        for warning in &warnings {
+            render::problems::show_warning(&loaded.config, warning);
         }
-        Output::Table | Output::Markdown => for_people(&session, &snapshot, &warnings, common)?,
     }
-    if errors == 0 {
+    if offline {
+        let (file, count) = (common.config.display(), warnings.len());
+        let s = if count == 1 { "" } else { "s" };
+        say(format_args!("{file} is well formed; {count} name{s} look like slips"));
         return Ok(Exit::Done);
     }
-    let s = if errors == 1 { "" } else { "s" };
-    Err(Stop::new(
-        Exit::Refused,
-        format!("{} is not fit for a swap: {errors} problem{s}", session.pair.pair.name),
-    ))
+    let session = Session::connect(loaded, pair, Arc::new(Unwatched)).await?;
+    let journal = session.engine.journal().await?;
+    let snapshot = session.engine.preflight(&session.pair.pair.environments, journal.state()).await;
+    if for_people {
+        tell(&session, &snapshot, &warnings, common)?;
+    } else {
+        let document = document(&session, &snapshot, &warnings);
+        render::out(&json(&document, common.output == Output::Jsonl)?)?;
+    }
+    match snapshot.errors().count() {
+        0 => Ok(Exit::Done),
+        errors => {
+            let s = if errors == 1 { "" } else { "s" };
+            let message = format!("{} is not fit for a swap: {errors} problem{s}", session.pair.pair.name);
+            Err(Stop::new(Exit::Refused, message))
+        }
+    }
+}
+
+/// Names that look like slips: of one pair if it is named, else of all.
+fn slips(loaded: &Loaded, pair: Option<&PairName>) -> Result<Vec<Warning>, Stop> {
+    if pair.is_none() {
+        return Ok(loaded.config.lint());
+    }
+    let found = loaded.config.pair(pair).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+    Ok(switchover::config::lint(&found.pair))
 }
 
 fn document<'a>(session: &'a Session, snapshot: &'a Snapshot, warnings: &[Warning]) -> Document<'a> {
@@ -76,17 +94,9 @@ fn document<'a>(session: &'a Session, snapshot: &'a Snapshot, warnings: &[Warnin
     }
 }
 
-fn for_people(
-    session: &Session,
-    snapshot: &Snapshot,
-    warnings: &[Warning],
-    common: &Common,
-) -> Result<(), Stop> {
+fn tell(session: &Session, snapshot: &Snapshot, warnings: &[Warning], common: &Common) -> Result<(), Stop> {
     let pair = &session.pair.pair;
     render::findings::show(&session.config, &pair.name, &snapshot.findings);
-    for warning in warnings {
-        render::problems::show_warning(&session.config, warning);
-    }
     render::out(&render::status::roles(pair, snapshot, common.output))?;
     if snapshot.findings.is_empty() && warnings.is_empty() {
         let names = snapshot.names.len();
@@ -96,25 +106,4 @@ fn for_people(
         ));
     }
     Ok(())
-}
-
-fn offline_only(common: &Common, pair: Option<&PairName>) -> Outcome {
-    let loaded = crate::load::load(&common.config)?;
-    let warnings = if pair.is_some() {
-        let found = loaded.config.pair(pair);
-        let found = found.map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
-        switchover::config::lint(&found.pair)
-    } else {
-        loaded.config.lint()
-    };
-    for warning in &warnings {
-        render::problems::show_warning(&loaded.config, warning);
-    }
-    let s = if warnings.len() == 1 { "" } else { "s" };
-    say(format_args!(
-        "{} is well formed; {} name{s} look like slips",
-        common.config.display(),
-        warnings.len()
-    ));
-    Ok(Exit::Done)
 }
