@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use secrecy::SecretString;
 use switchover::config::{Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef};
 use switchover::model::{ServiceName, SideName, Zone};
-use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StateStore};
+use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StoreError};
 use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
 use switchover_fixed::{FixedAddresses, FixedOptions};
 use switchover_http::{HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
@@ -23,6 +23,21 @@ const JOURNAL: &str = "switchover.db";
 
 /// A provider that could not be set up: where in the file, and why.
 pub(crate) type Fault = (ConfigPath, String);
+
+/// Why a pair cannot be worked on.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// Providers that the file does not describe well, or whose credentials are missing.
+    Providers(Vec<Fault>),
+    /// The journal cannot be used.
+    Journal(StoreError),
+}
+
+impl From<Fault> for Unready {
+    fn from(fault: Fault) -> Self {
+        Self::Providers(vec![fault])
+    }
+}
 
 /// The kinds of provider that the file may name.
 pub(crate) fn catalog() -> Result<Catalog, Stop> {
@@ -50,7 +65,7 @@ struct Setting<'a> {
 }
 
 /// Sets every provider of a pair up. Nothing is sent. All faults are returned at once.
-pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -> Result<Ports, Vec<Fault>> {
+pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -> Result<Ports, Unready> {
     let setting = Setting { folder, meter: Meter::default(), clock: Arc::new(TokioClock::new()) };
     let mut faults = Vec::new();
     let names = gathered(
@@ -67,23 +82,18 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     let addresses = gathered(&mut faults, books);
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
     let checks = gathered(&mut faults, checks);
-    match journal(config, folder) {
-        Ok(ports) if faults.is_empty() => {
-            let Setting { clock, meter, .. } = setting;
-            Ok(Ports { names, addresses, checks, clock, meter, ..ports })
-        }
-        Ok(_) => Err(faults),
-        Err(fault) => {
-            faults.push(fault);
-            Err(faults)
-        }
+    if !faults.is_empty() {
+        return Err(Unready::Providers(faults));
     }
+    let ports = journal(config, folder)?;
+    let Setting { clock, meter, .. } = setting;
+    Ok(Ports { names, addresses, checks, clock, meter, ..ports })
 }
 
 /// Opens a configuration's journal and nothing else.
-pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Fault> {
-    let path = config.state.as_ref().map_or_else(ConfigPath::root, |spec| spec.path.clone());
-    let store = state_store(config.state.as_ref(), folder).map_err(|why| (path, why))?;
+pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> {
+    let store =
+        Arc::new(SqliteStore::open(&journal_file(config.state.as_ref(), folder)?).map_err(Unready::Journal)?);
     Ok(Ports {
         names: BTreeMap::new(),
         addresses: BTreeMap::new(),
@@ -189,12 +199,15 @@ fn check(spec: &ProviderSpec) -> Result<Arc<dyn Check>, String> {
     }
 }
 
-fn state_store(spec: Option<&ProviderSpec>, folder: &Path) -> Result<Arc<dyn StateStore>, String> {
-    let options = match spec {
-        None => SqliteOptions { path: JOURNAL.into() },
-        Some(spec) if spec.kind.as_str() == "sqlite" => spec.options().map_err(text)?,
-        Some(spec) => return Err(format!("this program was built without the store `{}`", spec.kind)),
+fn journal_file(spec: Option<&ProviderSpec>, folder: &Path) -> Result<SqliteOptions, Fault> {
+    let named = match spec {
+        None => Ok(SqliteOptions { path: JOURNAL.into() }),
+        Some(spec) if spec.kind.as_str() == "sqlite" => {
+            spec.options::<SqliteOptions>().map_err(|error| (spec.path.clone(), text(error)))
+        }
+        Some(spec) => {
+            Err((spec.path.clone(), format!("this program was built without the store `{}`", spec.kind)))
+        }
     };
-    let options = SqliteOptions { path: folder.join(options.path) };
-    Ok(Arc::new(SqliteStore::open(&options).map_err(text)?))
+    named.map(|options| SqliteOptions { path: folder.join(options.path) })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use switchover::config::{Config, PairConfig};
 use switchover::execute::{Engine, Unwatched, Watcher};
-use switchover::journal::Holder;
+use switchover::journal::{Holder, JournalError};
 use switchover::model::{Environment, EnvironmentName, PairName};
 use switchover::plan::PlanError;
 use switchover::port::Ports;
@@ -13,7 +13,7 @@ use switchover::port::Ports;
 use crate::args::Common;
 use crate::exit::{Exit, Stop};
 use crate::load::{Loaded, load};
-use crate::registry::{self, Fault};
+use crate::registry::{self, Unready};
 use crate::render::problems;
 
 /// Everything that a command works with.
@@ -46,22 +46,22 @@ impl Session {
     /// As [`Session::open`], for commands that only read the journal: no other system and no credential is needed.
     pub(crate) async fn open_journal(common: &Common, pair: Option<&PairName>) -> Result<Self, Stop> {
         let loaded = load(&common.config)?;
-        let store = registry::journal(&loaded.config, &loaded.folder);
-        Self::with(loaded, pair, Arc::new(Unwatched), async |_, _, _| store.map_err(|fault| vec![fault]))
-            .await
+        let ports = registry::journal(&loaded.config, &loaded.folder);
+        Self::with(loaded, pair, Arc::new(Unwatched), async |_, _, _| ports).await
     }
 
     async fn with(
         loaded: Loaded,
         pair: Option<&PairName>,
         watcher: Arc<dyn Watcher>,
-        connect: impl AsyncFnOnce(&Config, &Path, &PairConfig) -> Result<Ports, Vec<Fault>>,
+        connect: impl AsyncFnOnce(&Config, &Path, &PairConfig) -> Result<Ports, Unready>,
     ) -> Result<Self, Stop> {
         let Loaded { config, folder } = loaded;
         let pair = config.pair(pair).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?.clone();
         let ports = match connect(&config, &folder, &pair).await {
             Ok(ports) => ports,
-            Err(faults) => {
+            Err(Unready::Journal(error)) => return Err(JournalError::Store(error).into()),
+            Err(Unready::Providers(faults)) => {
                 for (path, why) in &faults {
                     problems::show_fault(&config, path, why);
                 }

@@ -40,7 +40,7 @@ fn figures(report: &Report) -> String {
     let mut text = String::from("\n");
     if let (Some(took), Some(requests)) = (report.swapped_in_ms, report.requests_to_swap) {
         text += &format!(
-            "Swap accepted after {took} ms and {requests} requests; {} requests in all.\n",
+            "Records accepted {took} ms after the confirmation, with {requests} requests; {} requests in all.\n",
             report.requests
         );
     }

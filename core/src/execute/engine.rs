@@ -147,6 +147,10 @@ impl Engine {
         let run = open.id.clone();
         self.wait_for_silence(&journal).await?;
         let mut journal = Journal::open(&self.pair.name, &self.ports).await?;
+        // Its holder may have brought it to its end meanwhile.
+        if journal.state().open_run().is_none_or(|open| open.id != run) {
+            return Err(RunError::NothingOpen);
+        }
         journal.claim(self.holder.clone()).await?;
         Ok((journal, run))
     }

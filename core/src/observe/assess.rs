@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::names::Asked;
 use super::{Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, sides};
 use crate::journal::PairState;
-use crate::model::{Environment, EnvironmentName, Pair, Role, SideName};
+use crate::model::{Addresses, Environment, EnvironmentName, Pair, Role, SideName};
 use crate::port::NameError;
 
 /// Understands an observation: addresses, positions, roles, and everything that is wrong. `history` is what the pair's journal
@@ -25,7 +25,8 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     for environment in &observation.environments {
         roles(pair, environment, history, &mut snapshot);
     }
-    checks(observation, &mut snapshot.findings);
+    let failed = checks(observation, &snapshot);
+    snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
         (left.severity, order(pair, &left.place)).cmp(&(right.severity, order(pair, &right.place)))
     });
@@ -175,13 +176,18 @@ fn disagreement(environment: &Environment, production: &SideName, history: &Pair
     }
 }
 
-fn checks(observation: &Observation, findings: &mut Vec<Finding>) {
-    for (subject, check, outcome) in &observation.checks {
-        let Err(failure) = outcome else { continue };
-        let place = endpoint_of(observation, subject);
-        let message = format!("check {check} of {} at {} failed: {failure}", subject.name, subject.address);
-        findings.push(Finding::error(FindingKind::CheckFailed, place, message));
-    }
+fn checks(observation: &Observation, snapshot: &Snapshot) -> Vec<Finding> {
+    let failed = observation.checks.iter().filter_map(|(subject, check, outcome)| {
+        let failure = outcome.as_ref().err()?;
+        let owns =
+            |book: &BTreeMap<_, Addresses>| book.values().any(|all| all.iter().any(|a| a == subject.address));
+        let side =
+            snapshot.addresses.iter().find(|(_, book)| owns(book)).map(|(side, _)| format!(" (side {side})"));
+        let at = format!("{}{}", subject.address, side.unwrap_or_default());
+        let message = format!("check {check} of {} at {at} failed: {failure}", subject.name);
+        Some(Finding::error(FindingKind::CheckFailed, endpoint_of(observation, subject), message))
+    });
+    failed.collect()
 }
 
 fn endpoint_of(observation: &Observation, subject: &crate::port::Subject) -> Place {

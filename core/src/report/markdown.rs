@@ -56,7 +56,7 @@ fn heading(text: &mut String, report: &Report) -> std::fmt::Result {
 fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
     text.push_str("\n## Figures\n\n");
     if let Some(took) = report.swapped_in_ms {
-        writeln!(text, "- records accepted {took} ms after the swap began")?;
+        writeln!(text, "- records accepted {took} ms after the confirmation")?;
     }
     if let Some(requests) = report.requests_to_swap {
         writeln!(text, "- {requests} requests until then, {} in all", report.requests)?;

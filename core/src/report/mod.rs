@@ -50,7 +50,7 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// What became of the roles.
     pub shifts: Vec<Shift>,
-    /// From the start of the swap until every zone had accepted it, in milliseconds.
+    /// From the confirmation (the start of the run) until every zone had accepted its swap, in milliseconds.
     pub swapped_in_ms: Option<u64>,
     /// The requests that the swap had cost when the last zone accepted it.
     pub requests_to_swap: Option<u64>,
@@ -94,14 +94,14 @@ impl Report {
     }
 }
 
-/// The facts of every step that changed or read names, with when the step started.
-fn facts(run: &RunState, wanted: impl Fn(&Action) -> bool) -> Vec<(Timestamp, Fact)> {
-    let steps = run.plan.steps().filter(|step| wanted(&step.action));
+/// The facts of every step of a kind that was seen done.
+fn facts(run: &RunState, wanted: impl Fn(&Action) -> bool) -> impl Iterator<Item = Fact> {
+    let steps = run.plan.steps().filter(move |step| wanted(&step.action));
     let learnt = steps.filter_map(|step| match run.step(&step.id).forward? {
-        StepState::Succeeded { started, facts, .. } => Some((started, facts)),
+        StepState::Succeeded { facts, .. } => Some(facts),
         StepState::Started { .. } | StepState::Failed { .. } => None,
     });
-    learnt.flat_map(|(started, facts)| facts.into_iter().map(move |fact| (started, fact))).collect()
+    learnt.flatten()
 }
 
 fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
@@ -109,10 +109,9 @@ fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
         Action::ChangeRecords(change) => change.purpose == Purpose::Swap,
         Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
     };
-    let accepted: Vec<(Timestamp, Timestamp, u64)> = facts(run, is_swap)
-        .into_iter()
-        .filter_map(|(started, fact)| match fact {
-            Fact::Accepted { at, requests, .. } => Some((started, at, requests)),
+    let accepted: Vec<(Timestamp, u64)> = facts(run, is_swap)
+        .filter_map(|fact| match fact {
+            Fact::Accepted { at, requests, .. } => Some((at, requests)),
             Fact::AlreadyDone
             | Fact::Settled { .. }
             | Fact::Agreed { .. }
@@ -120,11 +119,9 @@ fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
             | Fact::Waited { .. } => None,
         })
         .collect();
-    let first = accepted.iter().map(|(started, _, _)| *started).min();
-    let last = accepted.iter().map(|(_, at, _)| *at).max();
-    let took =
-        first.zip(last).map(|(first, last)| crate::action::milliseconds(crate::action::between(first, last)));
-    (took, accepted.iter().map(|(_, _, requests)| *requests).max())
+    let last = accepted.iter().map(|(at, _)| *at).max();
+    let took = last.map(|last| crate::action::milliseconds(crate::action::between(run.started, last)));
+    (took, accepted.iter().map(|(_, requests)| *requests).max())
 }
 
 fn name_times(run: &RunState) -> Vec<NameTime> {
@@ -132,7 +129,7 @@ fn name_times(run: &RunState) -> Vec<NameTime> {
         Action::AwaitRecords(wait) => matches!(wait.servers, crate::action::Servers::Authoritative(_)),
         Action::ChangeRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
     };
-    let times = facts(run, is_read_back).into_iter().filter_map(|(_, fact)| match fact {
+    let times = facts(run, is_read_back).filter_map(|fact| match fact {
         Fact::Agreed { name, servers, after_ms } => Some(NameTime { name, servers, after_ms }),
         Fact::AlreadyDone
         | Fact::Accepted { .. }
