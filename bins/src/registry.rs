@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use secrecy::SecretString;
 use switchover::config::{Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef};
 use switchover::model::{ServiceName, SideName, Zone};
-use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StoreError};
+use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StateError};
 use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
 use switchover_fixed::{FixedAddresses, FixedOptions};
 use switchover_http::{HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
@@ -30,7 +30,7 @@ pub(crate) enum Unready {
     /// Providers that the file does not describe well, or whose credentials are missing.
     Providers(Vec<Fault>),
     /// The journal cannot be used.
-    Journal(StoreError),
+    Journal(StateError),
 }
 
 impl From<Fault> for Unready {
@@ -98,8 +98,10 @@ pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> 
         names: BTreeMap::new(),
         addresses: BTreeMap::new(),
         checks: BTreeMap::new(),
+        stores: BTreeMap::new(),
+        backups: BTreeMap::new(),
         resolver: Arc::new(Dns::new(DnsOptions::default())),
-        store,
+        state: store,
         clock: Arc::new(TokioClock::new()),
         entropy: Arc::new(OsEntropy),
         meter: Meter::default(),

@@ -15,7 +15,7 @@
 //! let world = World::gigadb();
 //! world.names.fail_next(NameCall::Change, NameFault::AppliedUnknown);
 //! let ports = world.ports();
-//! let found = world.run(async { ports.store.read(&world.pair.name, Default::default()).await });
+//! let found = world.run(async { ports.state.read(&world.pair.name, Default::default()).await });
 //! assert_eq!(found, Ok(vec![]));
 //! ```
 //!

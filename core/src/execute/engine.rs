@@ -167,7 +167,7 @@ impl Engine {
 
     /// The sign of life of whoever holds the pair, if it has not run out.
     pub async fn alive(&self, journal: &Journal) -> Result<Option<Beat>, RunError> {
-        let beat = self.ports.store.last_beat(&self.pair.name).await.map_err(JournalError::from)?;
+        let beat = self.ports.state.last_beat(&self.pair.name).await.map_err(JournalError::from)?;
         let now = self.ports.clock.now();
         Ok(beat.filter(|beat| {
             let age = Duration::try_from(now.duration_since(beat.at)).unwrap_or_default();

@@ -201,7 +201,7 @@ impl<'e> Run<'e> {
         let epoch = self.journal.lock().await.state().epoch;
         let beat = Beat { epoch, at: self.engine.ports.clock.now(), ttl };
         // A lost sign of life only makes others wait less; the journal's positions guard the pair.
-        drop(self.engine.ports.store.beat(&self.engine.pair.name, &beat).await);
+        drop(self.engine.ports.state.beat(&self.engine.pair.name, &beat).await);
     }
 }
 

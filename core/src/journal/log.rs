@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::{Entry, EntryHash, Epoch, Event, FORMAT, Holder, IllegalTransition, Nonce, PairState, Seq};
 use crate::model::PairName;
-use crate::port::{Appended, Clock, Entropy, Ports, StateStore, StoreError};
+use crate::port::{Appended, Clock, Entropy, Ports, StateError, StateStore};
 
 /// Why the journal could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] StateError),
     /// The entries contradict each other: somebody changed them.
     #[error("the journal of {pair} is broken: {fault}")]
     Broken {
@@ -57,7 +57,7 @@ impl Journal {
     pub async fn open(pair: &PairName, ports: &Ports) -> Result<Self, JournalError> {
         let mut journal = Self {
             pair: pair.clone(),
-            store: Arc::clone(&ports.store),
+            store: Arc::clone(&ports.state),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             entries: Vec::new(),
@@ -108,9 +108,9 @@ impl Journal {
         match self.store.append_at(&self.pair, entry.seq, &entry).await {
             Ok(Appended::Done) => {}
             Ok(Appended::Taken | Appended::Unknown) => self.find(&entry).await?,
-            Err(StoreError::Unavailable { place, why }) => {
+            Err(StateError::Unavailable { place, why }) => {
                 self.find(&entry).await.map_err(|error| match error {
-                    JournalError::Store(_) => JournalError::Store(StoreError::Unavailable { place, why }),
+                    JournalError::Store(_) => JournalError::Store(StateError::Unavailable { place, why }),
                     other @ (JournalError::Broken { .. }
                     | JournalError::Taken { .. }
                     | JournalError::Illegal(_)) => other,
@@ -133,7 +133,7 @@ impl Journal {
             Appended::Taken | Appended::Unknown => {
                 match self.store.read(&self.pair, entry.seq).await?.first() {
                     Some(standing) => self.ours(entry, standing),
-                    None => Err(JournalError::Store(StoreError::Unavailable {
+                    None => Err(JournalError::Store(StateError::Unavailable {
                         place: format!("of {}", self.pair),
                         why: "an append was not answered and cannot be found".to_owned(),
                     })),

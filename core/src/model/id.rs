@@ -145,6 +145,10 @@ id!(
     CheckName, "a check's name", 64, word
 );
 id!(
+    /// The name of a store in its environment (`files`, `metadata`).
+    StoreName, "a store's name", 64, word
+);
+id!(
     /// The name of an address, the same on both sides: an Elastic IP's `Name` tag (at most 256 characters at AWS).
     AddressName, "an address name", 256, printable
 );

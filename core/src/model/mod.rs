@@ -1,14 +1,18 @@
 //! The words of the design as types: pairs, sides, roles, endpoints and records. No I/O, nothing that can be invalid.
 
 mod address;
+mod backup;
+mod data;
 mod id;
 mod pair;
 mod record;
 
 pub use address::{AddressKind, Addresses};
+pub use backup::{Backup, BackupState, Manifest, Verification};
+pub use data::{BackupKey, Direction, KeyError, StoreRef};
 pub use id::{
     AddressName, CheckName, DnsName, EnvironmentName, IdError, PairName, RunId, ServiceName, SideName,
-    StepId, ZoneName,
+    StepId, StoreName, ZoneName,
 };
 pub use pair::{
     DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,

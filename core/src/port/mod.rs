@@ -1,25 +1,32 @@
 //! The ports: what core asks of the outside world. Small, object-safe, and without defaults; providers implement them.
 
 mod address_book;
+mod backups;
 mod check;
 mod clock;
 mod meter;
 mod name_service;
 mod resolver;
 mod state_store;
+mod store;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use address_book::{AddressBook, AddressError, Attachment, Identity, Listing, NamedAddress};
+pub use backups::Backups;
 pub use check::{Check, CheckFailure, Subject};
 pub use clock::{Clock, Entropy};
 pub use meter::Meter;
 pub use name_service::{Conflict, NameError, NameService, RecordChange, ZoneView};
 pub use resolver::{Answer, DnsServer, ResolveError, Resolver};
-pub use state_store::{Appended, Beat, StateStore, StoreError};
+pub use state_store::{Appended, Beat, StateError, StateStore};
+pub use store::{
+    Access, Advance, Copied, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Method, Overseer, Store,
+    StoreProblem, StoreSide, Stream, SyncOrder, SyncPurpose, Synced, Unit,
+};
 
-use crate::model::{CheckName, ServiceName, SideName};
+use crate::model::{CheckName, ServiceName, SideName, StoreRef};
 
 /// Every outside system of one pair, ready to be asked.
 #[derive(Debug, Clone)]
@@ -30,10 +37,14 @@ pub struct Ports {
     pub addresses: BTreeMap<SideName, Arc<dyn AddressBook>>,
     /// The configured checks.
     pub checks: BTreeMap<CheckName, Arc<dyn Check>>,
+    /// The stores of every environment.
+    pub stores: BTreeMap<StoreRef, Arc<dyn Store>>,
+    /// The backups of those stores that keep some.
+    pub backups: BTreeMap<StoreRef, Arc<dyn Backups>>,
     /// Asks DNS servers directly.
     pub resolver: Arc<dyn Resolver>,
     /// Holds the journal.
-    pub store: Arc<dyn StateStore>,
+    pub state: Arc<dyn StateStore>,
     /// Tells and passes time.
     pub clock: Arc<dyn Clock>,
     /// Makes nonces.

@@ -35,7 +35,7 @@ pub struct Beat {
 
 /// Why the journal could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub enum StateError {
     /// The store cannot be used at all: missing folder, no permission, a network file system.
     #[error("the journal {place} cannot be used: {why}")]
     Unusable {
@@ -89,17 +89,17 @@ pub enum StoreError {
 pub trait StateStore: Debug + Send + Sync {
     /// Reads the entries of a pair from a position on, in order, without a hole. Linearizable: it sees every append that was
     /// answered `Done` before it began. May be repeated.
-    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StoreError>;
+    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError>;
 
     /// Writes an entry at exactly this position, if nothing stands there, and returns when it is durable.
     ///
     /// May be repeated with the same entry. An error promises that nothing was written, except `Unavailable`, which says as
     /// little as [`Appended::Unknown`].
-    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StoreError>;
+    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StateError>;
 
     /// Leaves a sign of life. May be lost; may be repeated.
-    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StoreError>;
+    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StateError>;
 
     /// The latest sign of life, if there is one.
-    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StoreError>;
+    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StateError>;
 }

@@ -63,8 +63,19 @@ fn connect(chosen: &PairConfig, journal: &Path) -> Result<Ports, Box<dyn Error>>
         checks.insert(name.clone(), Arc::new(HttpCheck::new(spec.options::<HttpCheckOptions>()?)?));
     }
     let resolver = Arc::new(Dns::new(DnsOptions::default()));
-    let store = Arc::new(SqliteStore::open(&SqliteOptions { path: journal.to_owned() })?);
-    Ok(Ports { names, addresses, checks, resolver, store, clock, entropy: Arc::new(OsEntropy), meter })
+    let state = Arc::new(SqliteStore::open(&SqliteOptions { path: journal.to_owned() })?);
+    Ok(Ports {
+        names,
+        addresses,
+        checks,
+        stores: BTreeMap::new(),
+        backups: BTreeMap::new(),
+        resolver,
+        state,
+        clock,
+        entropy: Arc::new(OsEntropy),
+        meter,
+    })
 }
 
 fn me() -> Holder {

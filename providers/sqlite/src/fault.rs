@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
-use switchover::port::StoreError;
+use switchover::port::StateError;
 
 use crate::place::Place;
 
@@ -10,7 +10,7 @@ use crate::place::Place;
 ///
 /// Only what is certain is promised: a full disk is noticed before the transaction's end, so nothing was written; after an
 /// I/O error nothing is certain.
-pub(crate) fn store_error(place: &Place, error: &rusqlite::Error) -> StoreError {
+pub(crate) fn store_error(place: &Place, error: &rusqlite::Error) -> StateError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => place.full("no space is left on its disk; nothing was written"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use switchover::port::StoreError;
+use switchover::port::StateError;
 
 use crate::fault::store_error;
 use crate::place::Place;
@@ -45,12 +45,12 @@ const TABLES: &str = "
 ";
 
 /// Opens the file of a place that was prepared, and makes the tables in an empty one.
-pub(crate) fn connect(place: &Place) -> Result<Connection, StoreError> {
+pub(crate) fn connect(place: &Place) -> Result<Connection, StateError> {
     let mut connection = open(place).map_err(|error| store_error(place, &error))?;
     match look(&connection).map_err(|error| store_error(place, &error))? {
         Found::Ours => Ok(()),
         Found::Empty => create(place, &mut connection),
-        Found::Newer(found) => Err(StoreError::Newer { place: place.shown(), found, known: SCHEMA }),
+        Found::Newer(found) => Err(StateError::Newer { place: place.shown(), found, known: SCHEMA }),
         Found::Foreign => Err(place.unusable("it is an SQLite database of another program".to_owned())),
     }?;
     Ok(connection)
@@ -99,7 +99,7 @@ fn look(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-fn create(place: &Place, connection: &mut Connection) -> Result<(), StoreError> {
+fn create(place: &Place, connection: &mut Connection) -> Result<(), StateError> {
     let fault = |error| store_error(place, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     // Looked at again under the lock: another process may have been faster.

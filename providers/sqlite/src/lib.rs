@@ -31,7 +31,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use switchover::journal::{Entry, Seq};
 use switchover::model::PairName;
-use switchover::port::{Appended, Beat, StateStore, StoreError};
+use switchover::port::{Appended, Beat, StateError, StateStore};
 
 use worker::Worker;
 
@@ -62,10 +62,10 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unusable`] if the folder is missing, not writable or open to others; if the path is not a plain file or not one of
-    /// ours; if it lies on a network file system (checked on Linux only). [`StoreError::Newer`] for a file of a newer version,
-    /// [`StoreError::Full`] if a new file finds no room, [`StoreError::Unavailable`] if another process holds the file for too long.
-    pub fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
+    /// [`StateError::Unusable`] if the folder is missing, not writable or open to others; if the path is not a plain file or not one of
+    /// ours; if it lies on a network file system (checked on Linux only). [`StateError::Newer`] for a file of a newer version,
+    /// [`StateError::Full`] if a new file finds no room, [`StateError::Unavailable`] if another process holds the file for too long.
+    pub fn open(options: &SqliteOptions) -> Result<Self, StateError> {
         let place = place::Place::prepare(&options.path)?;
         let connection = file::connect(&place)?;
         Ok(Self { worker: Worker::start(place, connection)? })
@@ -74,22 +74,22 @@ impl SqliteStore {
 
 #[async_trait]
 impl StateStore for SqliteStore {
-    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StoreError> {
+    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError> {
         let pair = pair.clone();
         self.worker.call(move |place, connection| log::read(place, connection, &pair, from)).await
     }
 
-    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StoreError> {
+    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StateError> {
         let (pair, entry) = (pair.clone(), entry.clone());
         self.worker.call(move |place, connection| log::append_at(place, connection, &pair, at, &entry)).await
     }
 
-    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StoreError> {
+    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StateError> {
         let (pair, beat) = (pair.clone(), beat.clone());
         self.worker.call(move |place, connection| log::beat(place, connection, &pair, &beat)).await
     }
 
-    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StoreError> {
+    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StateError> {
         let pair = pair.clone();
         self.worker.call(move |place, connection| log::last_beat(place, connection, &pair)).await
     }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use switchover::journal::{Entry, EntryError, FORMAT, Seq};
 use switchover::model::PairName;
-use switchover::port::{Appended, Beat, StoreError};
+use switchover::port::{Appended, Beat, StateError};
 
 use crate::fault::{is_taken, store_error};
 use crate::place::Place;
@@ -28,7 +28,7 @@ pub(crate) fn append_at(
     pair: &PairName,
     at: Seq,
     entry: &Entry,
-) -> Result<Appended, StoreError> {
+) -> Result<Appended, StateError> {
     if entry.seq != at {
         return Err(place.unusable(format!("entry {} does not belong at position {at}", entry.seq)));
     }
@@ -48,7 +48,7 @@ pub(crate) fn read(
     connection: &Connection,
     pair: &PairName,
     from: Seq,
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<Entry>, StateError> {
     let rows = rows(place, connection, pair, from)?;
     let last = rows.len().saturating_sub(1);
     let mut expected = from;
@@ -69,7 +69,7 @@ fn rows(
     connection: &Connection,
     pair: &PairName,
     from: Seq,
-) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+) -> Result<Vec<(Seq, Vec<u8>)>, StateError> {
     let fault = |error| store_error(place, &error);
     let mut statement = connection.prepare(READ).map_err(fault)?;
     let found = statement.query_map(params![pair.as_str(), number(place, from.0)?], row).map_err(fault)?;
@@ -93,9 +93,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(Seq, Vec<u8>)> {
     Ok((Seq(seq.unsigned_abs()), bytes))
 }
 
-fn decode(place: &Place, seq: Seq, bytes: &[u8], last: bool) -> Result<Entry, StoreError> {
+fn decode(place: &Place, seq: Seq, bytes: &[u8], last: bool) -> Result<Entry, StateError> {
     let entry = Entry::from_bytes(bytes).map_err(|error| match error {
-        EntryError::Newer { found } => StoreError::Newer { place: place.shown(), found, known: FORMAT },
+        EntryError::Newer { found } => StateError::Newer { place: place.shown(), found, known: FORMAT },
         EntryError::Malformed(why) if last => {
             damaged(place, seq, format!("the last entry is cut off: {why}"))
         }
@@ -113,7 +113,7 @@ pub(crate) fn beat(
     connection: &Connection,
     pair: &PairName,
     beat: &Beat,
-) -> Result<(), StoreError> {
+) -> Result<(), StateError> {
     let text = serde_json::to_string(beat).map_err(|error| place.unusable(format!("a beat: {error}")))?;
     let epoch = number(place, beat.epoch.0)?;
     connection
@@ -126,7 +126,7 @@ pub(crate) fn last_beat(
     place: &Place,
     connection: &Connection,
     pair: &PairName,
-) -> Result<Option<Beat>, StoreError> {
+) -> Result<Option<Beat>, StateError> {
     let found: Option<String> = connection
         .query_row("SELECT beat FROM beats WHERE pair = ?1", params![pair.as_str()], |row| row.get(0))
         .optional()
@@ -136,11 +136,11 @@ pub(crate) fn last_beat(
 }
 
 /// `SQLite`'s integers have a sign.
-fn number(place: &Place, unsigned: u64) -> Result<i64, StoreError> {
+fn number(place: &Place, unsigned: u64) -> Result<i64, StateError> {
     i64::try_from(unsigned)
         .map_err(|_| place.unusable(format!("{unsigned} is more than a journal can count")))
 }
 
-fn damaged(place: &Place, seq: Seq, why: String) -> StoreError {
-    StoreError::Damaged { place: place.shown(), seq, why }
+fn damaged(place: &Place, seq: Seq, why: String) -> StateError {
+    StateError::Damaged { place: place.shown(), seq, why }
 }

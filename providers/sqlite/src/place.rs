@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::Access;
-use switchover::port::StoreError;
+use switchover::port::StateError;
 
 const OURS_ALONE: u32 = 0o600;
 const OTHERS_WRITE: u32 = 0o002;
@@ -23,9 +23,9 @@ pub(crate) struct Place {
 
 impl Place {
     /// Checks the folder, and makes the file there, empty, if it is missing.
-    pub(crate) fn prepare(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn prepare(path: &Path) -> Result<Self, StateError> {
         // Made absolute also so that SQLite takes a file called `:memory:` for a file.
-        let absolute = std::path::absolute(path).map_err(|error| StoreError::Unusable {
+        let absolute = std::path::absolute(path).map_err(|error| StateError::Unusable {
             place: path.display().to_string(),
             why: format!("it is no path: {error}"),
         })?;
@@ -42,16 +42,16 @@ impl Place {
         &self.path
     }
 
-    pub(crate) fn unusable(&self, why: String) -> StoreError {
-        StoreError::Unusable { place: self.shown(), why }
+    pub(crate) fn unusable(&self, why: String) -> StateError {
+        StateError::Unusable { place: self.shown(), why }
     }
 
-    pub(crate) fn full(&self, why: &str) -> StoreError {
-        StoreError::Full { place: self.shown(), why: why.to_owned() }
+    pub(crate) fn full(&self, why: &str) -> StateError {
+        StateError::Full { place: self.shown(), why: why.to_owned() }
     }
 
-    pub(crate) fn unavailable(&self, why: &str) -> StoreError {
-        StoreError::Unavailable { place: self.shown(), why: why.to_owned() }
+    pub(crate) fn unavailable(&self, why: &str) -> StateError {
+        StateError::Unavailable { place: self.shown(), why: why.to_owned() }
     }
 
     pub(crate) fn shown(&self) -> String {
@@ -59,7 +59,7 @@ impl Place {
     }
 
     /// The folder of the file itself, where its rollback journal will stand: behind a symbolic link, if it is one.
-    fn folder(&self) -> Result<PathBuf, StoreError> {
+    fn folder(&self) -> Result<PathBuf, StateError> {
         let real = match fs::canonicalize(&self.path) {
             Ok(real) => real,
             Err(error) if error.kind() == ErrorKind::NotFound => self.path.clone(),
@@ -68,7 +68,7 @@ impl Place {
         real.parent().map(Path::to_owned).ok_or_else(|| self.unusable("it is no file".to_owned()))
     }
 
-    fn check_folder(&self, folder: &Path) -> Result<(), StoreError> {
+    fn check_folder(&self, folder: &Path) -> Result<(), StateError> {
         let shown = folder.display();
         let found = fs::metadata(folder).map_err(|error| match error.kind() {
             // Never created here: the folder may be the mount point of a disk that is not there, and an empty journal in its
@@ -94,7 +94,7 @@ impl Place {
 
     /// `SQLite` needs locks that hold between all who use the file, which network file systems do not promise
     /// (<https://www.sqlite.org/faq.html#q5>).
-    fn check_file_system(&self, folder: &Path) -> Result<(), StoreError> {
+    fn check_file_system(&self, folder: &Path) -> Result<(), StateError> {
         match network::file_system(folder) {
             Some(kind) => Err(self.unusable(format!(
                 "the folder {} is on a network file system ({kind}), where locks do not hold; use a local disk",
@@ -104,7 +104,7 @@ impl Place {
         }
     }
 
-    fn check_file(&self, folder: &Path) -> Result<(), StoreError> {
+    fn check_file(&self, folder: &Path) -> Result<(), StateError> {
         match fs::metadata(&self.path) {
             Ok(found) if !found.is_file() => Err(self.unusable("it is not a plain file".to_owned())),
             Ok(found) if found.mode() & 0o077 != 0 => self.tighten(),
@@ -116,7 +116,7 @@ impl Place {
 
     /// By its path and never by a descriptor: closing one would drop the locks that another connection of this process
     /// holds on the file (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
-    fn tighten(&self) -> Result<(), StoreError> {
+    fn tighten(&self) -> Result<(), StateError> {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(OURS_ALONE)).map_err(|error| {
             self.unusable(format!(
                 "others may read or change it, and it cannot be closed to them ({error}); run `chmod 600` as its owner"
@@ -124,7 +124,7 @@ impl Place {
         })
     }
 
-    fn create(&self, folder: &Path) -> Result<(), StoreError> {
+    fn create(&self, folder: &Path) -> Result<(), StateError> {
         let made = OpenOptions::new().write(true).create_new(true).mode(OURS_ALONE).open(&self.path);
         match made {
             Ok(_) => {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use switchover::journal::{Entry, EntryHash, Epoch, Event, FORMAT, Holder, Nonce, Seq};
 use switchover::model::PairName;
-use switchover::port::{Appended, Beat, StoreError};
+use switchover::port::{Appended, Beat, StateError};
 use tempfile::TempDir;
 
 use crate::place::Place;
@@ -63,11 +63,11 @@ impl Bench {
         self.folder.path().join("journal.db")
     }
 
-    fn append(&self, entry: &Entry) -> Result<Appended, StoreError> {
+    fn append(&self, entry: &Entry) -> Result<Appended, StateError> {
         log::append_at(&self.place, &self.connection, &pair(), entry.seq, entry)
     }
 
-    fn read(&self) -> Result<Vec<Entry>, StoreError> {
+    fn read(&self) -> Result<Vec<Entry>, StateError> {
         log::read(&self.place, &self.connection, &pair(), Seq(0))
     }
 
@@ -80,13 +80,13 @@ impl Bench {
     }
 }
 
-fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+fn open(path: &Path) -> Result<SqliteStore, StateError> {
     SqliteStore::open(&SqliteOptions { path: path.to_owned() })
 }
 
 fn why_unusable(path: &Path) -> String {
     match open(path) {
-        Err(StoreError::Unusable { why, .. }) => why,
+        Err(StateError::Unusable { why, .. }) => why,
         other => panic!("{} should be unusable, got {other:?}", path.display()),
     }
 }
@@ -100,7 +100,7 @@ fn a_full_disk_writes_nothing_and_the_journal_goes_on_when_there_is_room() {
     };
     limit(pages);
     let big = entry(3, 100_000);
-    assert!(matches!(bench.append(&big), Err(StoreError::Full { .. })));
+    assert!(matches!(bench.append(&big), Err(StateError::Full { .. })));
     assert_eq!(bench.read().unwrap().len(), 3);
     limit(pages + 100);
     assert_eq!(bench.append(&big), Ok(Appended::Done));
@@ -126,10 +126,10 @@ fn rows_of_entries_can_neither_be_changed_nor_deleted_nor_replaced() {
 #[test]
 fn a_hole_is_never_written() {
     let bench = Bench::with(1);
-    assert!(matches!(bench.append(&entry(2, 8)), Err(StoreError::Unusable { .. })));
+    assert!(matches!(bench.append(&entry(2, 8)), Err(StateError::Unusable { .. })));
     assert!(matches!(
         log::append_at(&bench.place, &bench.connection, &pair(), Seq(1), &entry(2, 8)),
-        Err(StoreError::Unusable { .. })
+        Err(StateError::Unusable { .. })
     ));
     assert_eq!(bench.read().unwrap().len(), 1);
 }
@@ -152,7 +152,7 @@ fn damage_is_named_with_its_entry() {
         let bench = Bench::with(5);
         bench.tamper(sql);
         match bench.read() {
-            Err(StoreError::Damaged { seq: found, why, .. }) => {
+            Err(StateError::Damaged { seq: found, why, .. }) => {
                 assert_eq!((found, why.contains(words)), (Seq(seq), true), "{sql}: {why}");
             }
             other => panic!("{sql}: {other:?}"),
@@ -164,7 +164,7 @@ fn damage_is_named_with_its_entry() {
 fn an_entry_of_a_newer_format_is_told_from_a_damaged_one() {
     let bench = Bench::with(2);
     bench.tamper("UPDATE entries SET entry = '{\"format\": 9, \"what\": \"nobody knows\"}' WHERE seq = 1");
-    assert!(matches!(bench.read(), Err(StoreError::Newer { found: 9, known: FORMAT, .. })));
+    assert!(matches!(bench.read(), Err(StateError::Newer { found: 9, known: FORMAT, .. })));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_file_of_a_newer_version_is_left_alone() {
     let bench = Bench::with(1);
     bench.connection.pragma_update(None, "user_version", 2).unwrap();
     let before = fs::read(bench.path()).unwrap();
-    assert!(matches!(open(&bench.path()), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    assert!(matches!(open(&bench.path()), Err(StateError::Newer { found: 2, known: 1, .. })));
     assert_eq!(fs::read(bench.path()).unwrap(), before);
 }
 
@@ -190,7 +190,7 @@ fn what_is_no_journal_is_refused_and_left_as_it_is() {
 
     assert!(why_unusable(folder.path()).contains("not a plain file"));
     assert!(why_unusable(&text.join("journal.db")).contains("Not a directory"));
-    assert!(matches!(open(Path::new("")), Err(StoreError::Unusable { .. })));
+    assert!(matches!(open(Path::new("")), Err(StateError::Unusable { .. })));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn an_append_to_a_file_that_was_moved_away_is_not_done() {
     let bench = Bench::with(1);
     fs::rename(bench.path(), bench.folder.path().join("away.db")).unwrap();
     match bench.append(&entry(1, 8)) {
-        Err(StoreError::Unusable { why, .. }) => assert!(why.contains("moved or deleted"), "{why}"),
+        Err(StateError::Unusable { why, .. }) => assert!(why.contains("moved or deleted"), "{why}"),
         other => panic!("{other:?}"),
     }
 }
@@ -254,7 +254,7 @@ fn a_file_that_another_process_holds_is_waited_for_and_then_reported() {
     bench.connection.busy_timeout(Duration::from_millis(50)).unwrap();
     let other = Connection::open(bench.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    assert!(matches!(bench.append(&entry(1, 8)), Err(StoreError::Unavailable { .. })));
+    assert!(matches!(bench.append(&entry(1, 8)), Err(StateError::Unavailable { .. })));
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(bench.append(&entry(1, 8)), Ok(Appended::Done));
 }

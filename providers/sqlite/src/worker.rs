@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use futures_channel::oneshot;
 use rusqlite::Connection;
-use switchover::port::StoreError;
+use switchover::port::StateError;
 
 use crate::place::Place;
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    pub(crate) fn start(place: Place, connection: Connection) -> Result<Self, StoreError> {
+    pub(crate) fn start(place: Place, connection: Connection) -> Result<Self, StateError> {
         let (jobs, queue) = channel();
         let of_thread = place.clone();
         let thread = thread::Builder::new()
@@ -37,10 +37,10 @@ impl Worker {
     }
 
     /// Runs a job after all jobs before it and brings its answer back. The job runs even if the future is dropped.
-    pub(crate) async fn call<T, J>(&self, job: J) -> Result<T, StoreError>
+    pub(crate) async fn call<T, J>(&self, job: J) -> Result<T, StateError>
     where
         T: Send + 'static,
-        J: FnOnce(&Place, &Connection) -> Result<T, StoreError> + Send + 'static,
+        J: FnOnce(&Place, &Connection) -> Result<T, StateError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let gone = || self.place.unavailable("its thread has ended");

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use switchover::journal::{Entry, EntryHash, Epoch, Event, FORMAT, Holder, Nonce, Seq};
 use switchover::model::PairName;
-use switchover::port::{Appended, Beat, StateStore, StoreError};
+use switchover::port::{Appended, Beat, StateError, StateStore};
 
 /// Opens the store under test.
 #[async_trait]
@@ -138,7 +138,7 @@ pub async fn an_entry_stands_only_at_its_own_position(harness: &impl StateStoreH
     let of = pair("gigadb");
     let entries = fill(&store, &of, 1).await;
     let misplaced = store.append_at(&of, Seq(1), &entry(2, "writer")).await;
-    assert!(matches!(misplaced, Err(StoreError::Unusable { .. })), "{misplaced:?}");
+    assert!(matches!(misplaced, Err(StateError::Unusable { .. })), "{misplaced:?}");
     assert_eq!(all(&store, &of).await, entries);
 }
 

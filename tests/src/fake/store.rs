@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use switchover::journal::{Entry, EntryError, EntryHash, Epoch, Event, FORMAT, Holder, Nonce, Seq};
 use switchover::model::PairName;
-use switchover::port::{Appended, Beat, Clock as _, StateStore, StoreError};
+use switchover::port::{Appended, Beat, Clock as _, StateError, StateStore};
 
 use super::script::Script;
 use super::{VirtualClock, lock};
@@ -28,15 +28,15 @@ pub enum StoreCall {
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFault {
-    /// [`StoreError::Unavailable`]; nothing was written.
+    /// [`StateError::Unavailable`]; nothing was written.
     Unavailable,
-    /// [`StoreError::Unavailable`]; the entry was written.
+    /// [`StateError::Unavailable`]; the entry was written.
     UnavailableLanded,
     /// [`Appended::Unknown`]; nothing was written.
     UnknownLost,
     /// [`Appended::Unknown`]; the entry was written.
     UnknownLanded,
-    /// [`StoreError::Full`].
+    /// [`StateError::Full`].
     Full,
     /// Just before the entry arrives, a rival claims the pair at its position.
     RivalFirst,
@@ -157,7 +157,7 @@ impl MemoryStore {
         at: Seq,
         entry: &Entry,
         fault: Option<StoreFault>,
-    ) -> Result<Appended, StoreError> {
+    ) -> Result<Appended, StateError> {
         let mut inner = lock(&self.inner);
         match fault {
             Some(StoreFault::Unavailable) => Err(unavailable()),
@@ -167,7 +167,7 @@ impl MemoryStore {
             Some(StoreFault::UnknownLost) => Ok(Appended::Unknown),
             Some(StoreFault::UnknownLanded) => inner.append(pair, at, entry).map(|_| Appended::Unknown),
             Some(StoreFault::Full) => {
-                Err(StoreError::Full { place: PLACE.to_owned(), why: "the test said so".to_owned() })
+                Err(StateError::Full { place: PLACE.to_owned(), why: "the test said so".to_owned() })
             }
             Some(StoreFault::RivalFirst) => {
                 inner.rival_claims(pair, self.clock.now());
@@ -183,7 +183,7 @@ impl Inner {
         self.journals.entry(pair.clone()).or_default()
     }
 
-    fn append(&mut self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StoreError> {
+    fn append(&mut self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StateError> {
         let stored = self.stored(pair);
         if entry.seq != at {
             return Err(unusable(format!("entry {} does not belong at position {at}", entry.seq)));
@@ -198,7 +198,7 @@ impl Inner {
         }
     }
 
-    fn decode(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StoreError> {
+    fn decode(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError> {
         let stored = self.journals.get(pair).map(Vec::as_slice).unwrap_or_default();
         let later = stored.iter().enumerate().skip(index(from));
         later.map(|(place, bytes)| entry(Seq(place as u64), bytes)).collect()
@@ -226,16 +226,16 @@ impl Inner {
     }
 }
 
-fn entry(at: Seq, bytes: &[u8]) -> Result<Entry, StoreError> {
+fn entry(at: Seq, bytes: &[u8]) -> Result<Entry, StateError> {
     let place = PLACE.to_owned();
     let found = Entry::from_bytes(bytes).map_err(|error| match error {
-        EntryError::Newer { found } => StoreError::Newer { place: place.clone(), found, known: FORMAT },
-        EntryError::Malformed(why) => StoreError::Damaged { place: place.clone(), seq: at, why },
+        EntryError::Newer { found } => StateError::Newer { place: place.clone(), found, known: FORMAT },
+        EntryError::Malformed(why) => StateError::Damaged { place: place.clone(), seq: at, why },
     })?;
     if found.seq == at {
         Ok(found)
     } else {
-        Err(StoreError::Damaged { place, seq: at, why: format!("entry {} stands in its place", found.seq) })
+        Err(StateError::Damaged { place, seq: at, why: format!("entry {} stands in its place", found.seq) })
     }
 }
 
@@ -243,24 +243,24 @@ fn index(at: Seq) -> usize {
     usize::try_from(at.0).unwrap_or(usize::MAX)
 }
 
-fn unavailable() -> StoreError {
-    StoreError::Unavailable { place: PLACE.to_owned(), why: "the test said so".to_owned() }
+fn unavailable() -> StateError {
+    StateError::Unavailable { place: PLACE.to_owned(), why: "the test said so".to_owned() }
 }
 
-fn unusable(why: String) -> StoreError {
-    StoreError::Unusable { place: PLACE.to_owned(), why }
+fn unusable(why: String) -> StateError {
+    StateError::Unusable { place: PLACE.to_owned(), why }
 }
 
 #[async_trait]
 impl StateStore for MemoryStore {
-    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StoreError> {
+    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError> {
         let fault = self.request(StoreCall::Read).await;
         let found = if fault.is_some() { Err(unavailable()) } else { lock(&self.inner).decode(pair, from) };
         self.answered().await;
         found
     }
 
-    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StoreError> {
+    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StateError> {
         let fault = self.request(StoreCall::Append).await;
         if self.crashes(CrashPoint::Before(at)) {
             self.clock.alive().await;
@@ -273,7 +273,7 @@ impl StateStore for MemoryStore {
         written
     }
 
-    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StoreError> {
+    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StateError> {
         if self.request(StoreCall::Beat).await.is_some() {
             return Err(unavailable());
         }
@@ -285,7 +285,7 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StoreError> {
+    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StateError> {
         if self.request(StoreCall::Beat).await.is_some() {
             return Err(unavailable());
         }

@@ -74,8 +74,10 @@ impl World {
                 .map(|(side, book)| (side.clone(), Arc::new(book.clone()) as Arc<dyn AddressBook>))
                 .collect(),
             checks: [(gigadb::check(), Arc::new(self.check.clone()) as Arc<dyn Check>)].into(),
+            stores: BTreeMap::new(),
+            backups: BTreeMap::new(),
             resolver: Arc::new(self.resolver.clone()),
-            store: Arc::new(self.store.clone()),
+            state: Arc::new(self.store.clone()),
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(self.entropy.clone()),
             meter: self.meter.clone(),

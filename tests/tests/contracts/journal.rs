@@ -6,7 +6,7 @@ use switchover::journal::{
     PauseReason, Seq,
 };
 use switchover::model::RunId;
-use switchover::port::{Appended, Ports, StateStore as _, StoreError};
+use switchover::port::{Appended, Ports, StateError, StateStore as _};
 use switchover_tests::fake::{StoreCall, StoreFault, World};
 
 struct Bench {
@@ -161,7 +161,7 @@ fn a_store_that_stays_away_stops_the_run() {
     let mut journal = bench.open().unwrap();
     bench.world.store.fail_always(StoreCall::Append, StoreFault::UnknownLost);
     let claimed = bench.world.run(journal.claim(holder("ada")));
-    assert!(matches!(claimed, Err(JournalError::Store(StoreError::Unavailable { .. }))), "{claimed:?}");
+    assert!(matches!(claimed, Err(JournalError::Store(StateError::Unavailable { .. }))), "{claimed:?}");
     assert_eq!(journal.entries(), []);
 }
 
@@ -171,7 +171,7 @@ fn a_full_store_stops_the_run_with_nothing_written() {
     let mut journal = bench.open().unwrap();
     bench.world.store.fail_next(StoreCall::Append, StoreFault::Full);
     let claimed = bench.world.run(journal.claim(holder("ada")));
-    assert!(matches!(claimed, Err(JournalError::Store(StoreError::Full { .. }))), "{claimed:?}");
+    assert!(matches!(claimed, Err(JournalError::Store(StateError::Full { .. }))), "{claimed:?}");
     assert_eq!(bench.entries().len(), 1);
     assert_eq!(bench.world.run(journal.claim(holder("ada"))), claimed);
     let mut again = bench.open().unwrap();
@@ -202,7 +202,7 @@ fn an_entry_that_was_taken_out_is_found() {
     bench.world.store.take_out(&bench.world.pair.name, Seq(1));
     let opened = bench.open();
     assert!(
-        matches!(opened, Err(JournalError::Store(StoreError::Damaged { seq: Seq(1), .. }))),
+        matches!(opened, Err(JournalError::Store(StateError::Damaged { seq: Seq(1), .. }))),
         "{opened:?}"
     );
 }
@@ -245,7 +245,7 @@ fn a_torn_tail_and_a_broken_middle_are_damage_at_their_entry() {
         let bench = Bench::claimed(4);
         bench.world.store.tamper(&bench.world.pair.name, Seq(at), |bytes| bytes.truncate(30));
         match bench.open() {
-            Err(JournalError::Store(StoreError::Damaged { seq, .. })) => assert_eq!(seq, Seq(at)),
+            Err(JournalError::Store(StateError::Damaged { seq, .. })) => assert_eq!(seq, Seq(at)),
             other => panic!("{other:?}"),
         }
     }
@@ -257,7 +257,7 @@ fn an_entry_of_a_newer_format_is_not_called_damaged() {
     bench.rewrite(1, "\"format\":1,", "\"format\":2,\"colour\":\"blue\",");
     let opened = bench.open();
     assert!(
-        matches!(opened, Err(JournalError::Store(StoreError::Newer { found: 2, known: FORMAT, .. }))),
+        matches!(opened, Err(JournalError::Store(StateError::Newer { found: 2, known: FORMAT, .. }))),
         "{opened:?}"
     );
 }

@@ -59,7 +59,7 @@ fn a_call_that_nobody_waits_for_still_happens() {
 fn the_journal_runs_on_it_and_of_two_writers_one_goes_on() {
     let sqlite = Sqlite::new();
     let world = World::gigadb();
-    let ports = || Ports { store: sqlite.store(), ..world.ports() };
+    let ports = || Ports { state: sqlite.store(), ..world.ports() };
     let open = || sqlite.run(Journal::open(&world.pair.name, &ports())).unwrap();
     let holder = |actor: &str| Holder {
         actor: actor.to_owned(),

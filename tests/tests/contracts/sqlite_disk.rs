@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use switchover::journal::Seq;
-use switchover::port::{Appended, StateStore, StoreError};
+use switchover::port::{Appended, StateError, StateStore};
 use switchover_sqlite::{SqliteOptions, SqliteStore};
 use switchover_tests::contract::state_store::{entry, pair};
 use switchover_tests::fake::VirtualClock;
@@ -28,7 +28,7 @@ impl SmallDisk {
         Some(Self { folder })
     }
 
-    fn open(&self) -> Result<SqliteStore, StoreError> {
+    fn open(&self) -> Result<SqliteStore, StateError> {
         SqliteStore::open(&SqliteOptions { path: self.folder.path().join("journal.db") })
     }
 
@@ -54,7 +54,7 @@ fn mount(at: &Path, options: &str) -> bool {
     mounted.is_ok_and(|done| done.status.success())
 }
 
-fn append(clock: &VirtualClock, store: &SqliteStore, seq: u64, size: usize) -> Result<Appended, StoreError> {
+fn append(clock: &VirtualClock, store: &SqliteStore, seq: u64, size: usize) -> Result<Appended, StateError> {
     clock.run(store.append_at(&pair("gigadb"), Seq(seq), &entry(seq, &"a".repeat(size))))
 }
 
@@ -75,7 +75,7 @@ fn a_disk_that_fills_up_loses_nothing_and_takes_more_when_there_is_room() {
             other => break other,
         }
     };
-    assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+    assert!(matches!(full, Err(StateError::Full { .. })), "{full:?}");
     assert!(seq > 2);
     assert_eq!(count(&clock, &store) as u64, seq);
     drop(store);
@@ -91,7 +91,7 @@ fn a_disk_without_room_for_the_rollback_journal_writes_nothing() {
     assert_eq!(append(&clock, &store, 0, 10), Ok(Appended::Done));
     disk.fill();
     let full = append(&clock, &store, 1, 10);
-    assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+    assert!(matches!(full, Err(StateError::Full { .. })), "{full:?}");
     assert_eq!(count(&clock, &store), 1);
     disk.free();
     assert_eq!(append(&clock, &store, 1, 10), Ok(Appended::Done));
@@ -103,7 +103,7 @@ fn a_new_journal_on_a_full_disk_is_full_and_not_broken() {
     let Some(disk) = SmallDisk::mount() else { return };
     disk.fill();
     let opened = disk.open();
-    assert!(matches!(opened, Err(StoreError::Full { .. })), "{opened:?}");
+    assert!(matches!(opened, Err(StateError::Full { .. })), "{opened:?}");
     disk.free();
     assert_eq!(append(&VirtualClock::default(), &disk.open().unwrap(), 0, 10), Ok(Appended::Done));
 }
@@ -114,7 +114,7 @@ fn a_disk_that_cannot_be_written_is_refused_before_anything_happens() {
     drop(disk.open().unwrap());
     assert!(mount(disk.folder.path(), "remount,ro"));
     match disk.open() {
-        Err(StoreError::Unusable { why, .. }) => assert!(why.contains("Read-only"), "{why}"),
+        Err(StateError::Unusable { why, .. }) => assert!(why.contains("Read-only"), "{why}"),
         other => panic!("{other:?}"),
     }
 }

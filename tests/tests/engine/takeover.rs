@@ -6,7 +6,7 @@ use futures_util::future::join;
 use switchover::execute::RunError;
 use switchover::journal::{JournalError, Outcome, Seq};
 use switchover::plan::{Intent, PlanError};
-use switchover::port::{Clock as _, StoreError};
+use switchover::port::{Clock as _, StateError};
 use switchover_tests::fake::{NameCall, NameFault, StoreCall, StoreFault};
 
 use super::support::{Desk, Trouble, ask, millis, seconds, small};
@@ -122,7 +122,7 @@ fn a_full_disk_at_any_moment_means_that_no_record_is_changed_after_it() {
             let end = desk.while_running(process.perform(&request), moment, fill);
             let stopped = matches!(
                 &end,
-                Err(Trouble::Run(RunError::Journal(JournalError::Store(StoreError::Full { .. }))))
+                Err(Trouble::Run(RunError::Journal(JournalError::Store(StateError::Full { .. }))))
             );
             assert!(stopped, "{moment:?}: {end:?}");
             desk.world.store.heal();

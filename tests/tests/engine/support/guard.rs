@@ -11,7 +11,7 @@ use switchover::journal::{Entry, Event, FailureKind, Seq, Way};
 use switchover::model::{DnsName, PairName, Record, RecordValue, Role, StepId, ZoneName};
 use switchover::plan::{Plan, Step};
 use switchover::port::{
-    Appended, Beat, NameError, NameService, Ports, RecordChange, StateStore, StoreError, ZoneView,
+    Appended, Beat, NameError, NameService, Ports, RecordChange, StateError, StateStore, ZoneView,
 };
 use switchover_tests::fake::{FakeNames, MemoryStore, World};
 
@@ -64,7 +64,7 @@ impl Guard {
             let names = self.world.names.clone();
             *service = Arc::new(WatchedNames { guard: self.clone(), names, refused: Arc::clone(&refused) });
         }
-        ports.store =
+        ports.state =
             Arc::new(WatchedStore { guard: self.clone(), store: self.world.store.clone(), refused });
         ports
     }
@@ -255,25 +255,25 @@ struct WatchedStore {
 
 #[async_trait]
 impl StateStore for WatchedStore {
-    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StoreError> {
+    async fn read(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError> {
         self.store.read(pair, from).await
     }
 
-    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StoreError> {
+    async fn append_at(&self, pair: &PairName, at: Seq, entry: &Entry) -> Result<Appended, StateError> {
         self.guard.check();
         self.guard.lawful(entry);
         let answer = self.store.append_at(pair, at, entry).await;
-        if let Err(StoreError::Full { .. }) = answer {
+        if let Err(StateError::Full { .. }) = answer {
             *self.refused.lock().unwrap() = true;
         }
         answer
     }
 
-    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StoreError> {
+    async fn beat(&self, pair: &PairName, beat: &Beat) -> Result<(), StateError> {
         self.store.beat(pair, beat).await
     }
 
-    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StoreError> {
+    async fn last_beat(&self, pair: &PairName) -> Result<Option<Beat>, StateError> {
         self.store.last_beat(pair).await
     }
 }
