@@ -3,7 +3,7 @@
 //! ```text
 //!   fake/      World ─► FakeNames  FakeAddresses  FakeCheck  FakeResolver  MemoryStore      for tests of core
 //!                          └──────────── all on one VirtualClock ───────────┘
-//!   contract/  state_store  name_service  address_book  check  resolver                    for tests of providers
+//!   contract/  state_store  name_service  address_book  check  resolver  store  backups    for tests of providers
 //! ```
 //!
 //! The fakes are stricter than the real things: a caller that breaks a port's contract panics, and so fails its test. Faults are

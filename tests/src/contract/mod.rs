@@ -34,10 +34,12 @@
 //! harness's own `run`: on virtual time for the fakes, on a tokio runtime for providers that need one.
 
 pub mod address_book;
+pub mod backups;
 pub mod check;
 pub mod name_service;
 pub mod resolver;
 pub mod state_store;
+pub mod store;
 
 /// Makes a test of each function of a contract. For the macros of the single contracts.
 #[doc(hidden)]
