@@ -2,17 +2,24 @@
 
 mod await_records;
 mod change_records;
+mod freeze_store;
 mod hold;
 mod perform;
 mod run_checks;
+mod store;
+mod sync_store;
+mod thaw_store;
 
 use serde::{Deserialize, Serialize};
 
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
+pub use freeze_store::FreezeStore;
 pub use hold::Hold;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
+pub use sync_store::SyncStore;
+pub use thaw_store::ThawStore;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +33,12 @@ pub enum Action {
     RunChecks(RunChecks),
     /// Keep the old side until nobody can be sent there any more.
     Hold(Hold),
+    /// Refuse every write to a store on one side.
+    FreezeStore(FreezeStore),
+    /// Let clients write to a store on one side.
+    ThawStore(ThawStore),
+    /// Bring a store's data from production to the stand-by.
+    SyncStore(SyncStore),
 }
 
 impl Action {
@@ -36,6 +49,44 @@ impl Action {
             Self::AwaitRecords(action) => Box::new(await_records::Wait::new(action)),
             Self::RunChecks(action) => Box::new(run_checks::Checking::new(action)),
             Self::Hold(action) => Box::new(hold::Holding::new(action)),
+            Self::FreezeStore(action) => Box::new(freeze_store::Freezing::new(action)),
+            Self::ThawStore(action) => Box::new(thaw_store::Thawing::new(action)),
+            Self::SyncStore(action) => Box::new(sync_store::Syncing::new(action)),
         }
+    }
+
+    /// The change of records, if it is one.
+    pub fn as_change_records(&self) -> Option<&ChangeRecords> {
+        if let Self::ChangeRecords(action) = self { Some(action) } else { None }
+    }
+
+    /// The wait for servers, if it is one.
+    pub fn as_await_records(&self) -> Option<&AwaitRecords> {
+        if let Self::AwaitRecords(action) = self { Some(action) } else { None }
+    }
+
+    /// The checks, if it is some.
+    pub fn as_run_checks(&self) -> Option<&RunChecks> {
+        if let Self::RunChecks(action) = self { Some(action) } else { None }
+    }
+
+    /// The hold, if it is one.
+    pub fn as_hold(&self) -> Option<&Hold> {
+        if let Self::Hold(action) = self { Some(action) } else { None }
+    }
+
+    /// The freeze, if it is one.
+    pub fn as_freeze_store(&self) -> Option<&FreezeStore> {
+        if let Self::FreezeStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The thaw, if it is one.
+    pub fn as_thaw_store(&self) -> Option<&ThawStore> {
+        if let Self::ThawStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The sync, if it is one.
+    pub fn as_sync_store(&self) -> Option<&SyncStore> {
+        if let Self::SyncStore(action) = self { Some(action) } else { None }
     }
 }

@@ -4,10 +4,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::lock::Mutex;
 use jiff::Timestamp;
 
+use crate::execute::StopSignal;
 use crate::journal::Fact;
-use crate::port::Ports;
+use crate::model::RunId;
+use crate::port::{Overseer, Ports};
 
 /// What an action may know of its run.
 #[derive(Debug)]
@@ -18,6 +21,16 @@ pub(crate) struct Context<'a> {
     pub(crate) anchor: Timestamp,
     /// When the swap was accepted, where the action's zone was swapped before.
     pub(crate) accepted: Option<Timestamp>,
+    /// The run.
+    pub(crate) run: &'a RunId,
+    /// When the run began.
+    pub(crate) began: Timestamp,
+    /// Watches long work and may take its permission back.
+    pub(crate) overseer: Box<dyn Overseer + 'a>,
+    /// Whether somebody asked to stop.
+    pub(crate) stop: &'a StopSignal,
+    /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
+    pub(crate) leases: &'a Mutex<()>,
     /// The requests that were counted when this process began to work on the run.
     pub(crate) requests_before: u64,
 }

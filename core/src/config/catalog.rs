@@ -18,17 +18,20 @@ pub enum PortKind {
     Check,
     /// Holds the journal: `[state]`.
     State,
+    /// Holds data that follows the roles: `stores.…` of an environment.
+    Store,
 }
 
 impl PortKind {
     /// Every port that a file configures.
-    pub const ALL: [Self; 4] = [Self::Names, Self::Addresses, Self::Check, Self::State];
+    pub const ALL: [Self; 5] = [Self::Names, Self::Addresses, Self::Check, Self::State, Self::Store];
 
     /// The keys of a provider's table that are core's own, so that no provider may have them.
     pub(super) fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Names => &[raw::PROVIDER, "zones", "authorities"],
             Self::Addresses | Self::Check | Self::State => &[raw::PROVIDER],
+            Self::Store => &raw::STORE_KEYS,
         }
     }
 }
@@ -40,6 +43,7 @@ impl fmt::Display for PortKind {
             Self::Addresses => "address book",
             Self::Check => "check",
             Self::State => "state store",
+            Self::Store => "store",
         })
     }
 }

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::document::Node;
-use super::{ConfigPath, KindName, Source, Warning, lint};
-use crate::model::{CheckName, Pair, PairName, ServiceName, SideName};
+use super::{ConfigPath, KindName, SecretRef, Source, Warning, lint};
+use crate::model::{CheckName, Keep, Pair, PairName, ServiceName, SideName, StoreRef};
 use crate::near::nearest;
 
 /// A configuration that was found good.
@@ -34,6 +34,19 @@ pub struct PairConfig {
     pub addresses: BTreeMap<SideName, ProviderSpec>,
     /// The provider of each check that an endpoint names.
     pub checks: BTreeMap<CheckName, ProviderSpec>,
+    /// What each store is set up from.
+    pub stores: BTreeMap<StoreRef, StoreSpec>,
+}
+
+/// What a store is set up from.
+#[derive(Debug, Clone)]
+pub struct StoreSpec {
+    /// Its provider.
+    pub provider: ProviderSpec,
+    /// Which of its backups are kept.
+    pub keep: Option<Keep>,
+    /// Where the URL of its dead man's switch is to be found.
+    pub ping: Option<SecretRef>,
 }
 
 /// Which kind of provider an outside system wants, and the options of its own.

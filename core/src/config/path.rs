@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{CheckName, EnvironmentName, PairName, Role, ServiceName, SideName};
+use crate::model::{CheckName, EnvironmentName, PairName, Role, ServiceName, SideName, StoreRef};
 
 /// One step from a table or a list to what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +123,11 @@ impl ConfigPath {
     /// An environment of a pair.
     pub fn environment(pair: &PairName, environment: &EnvironmentName) -> Self {
         Self::pair(pair).key("environments").key(environment.as_str())
+    }
+
+    /// The table of a store.
+    pub fn store(pair: &PairName, store: &StoreRef) -> Self {
+        Self::environment(pair, &store.environment).key("stores").key(store.store.as_str())
     }
 
     /// A key of an endpoint; `index` counts from 0 within its environment, as in

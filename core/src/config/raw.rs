@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Period, PortKind};
+use super::{Period, PortKind, SecretRef};
+use crate::model::Keep;
 
 /// The key that names a provider's kind.
 pub(super) const PROVIDER: &str = "provider";
@@ -55,6 +56,9 @@ struct Pair {
 struct Environment {
     /// The names that follow the roles.
     endpoints: Vec<Endpoint>,
+    /// The data that follows the roles, each store under a name of your own.
+    #[schemars(default)]
+    stores: BTreeMap<String, StoreTable>,
 }
 
 /// How carefully names are moved.
@@ -122,6 +126,48 @@ pub(super) struct Service {
     authorities: Vec<String>,
 }
 
+/// The keys of a store's table that are core's own.
+pub(super) const STORE_KEYS: [&str; 11] = [
+    PROVIDER,
+    "rpo",
+    "schedule",
+    "time_zone",
+    "catch_up",
+    "jitter",
+    "keep",
+    "verify_content_every",
+    "deadline",
+    "lease",
+    "ping",
+];
+
+/// What core reads of a store's table, beside the provider's own options.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Store {
+    /// How old the stand-by's data may be (the recovery point objective); `switchover status` says when it is older.
+    rpo: Option<Period>,
+    /// When it is synced by the clock, as crontab writes it: `15 2 * * *`, `@daily`.
+    schedule: Option<String>,
+    /// The time zone of the schedule and of the keys of its backups, such as `Asia/Hong_Kong`; `UTC` if left out.
+    time_zone: Option<String>,
+    /// How late a missed run is still caught up; 6h if left out.
+    catch_up: Option<Period>,
+    /// The most by which a scheduled run is put off, so that many do not start at once; 0s if left out.
+    jitter: Option<Period>,
+    /// Which backups are kept when old ones are pruned; all of them if left out.
+    keep: Option<Keep>,
+    /// After how long a sync compares all content again, and not the counts alone; 7d if left out, never if 0s.
+    verify_content_every: Option<Period>,
+    /// How long a sync may take; 12h if left out.
+    deadline: Option<Period>,
+    /// After how long a freeze that is not renewed ends by itself; 60s if left out.
+    lease: Option<Period>,
+    /// Where a URL is to be found that is asked when a sync starts, succeeds or fails (a dead man's switch).
+    ping: Option<SecretRef>,
+}
+
 /// A zone.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -149,6 +195,7 @@ pub(super) fn definition(port: PortKind) -> &'static str {
         PortKind::Addresses => "AddressBook",
         PortKind::Check => "Check",
         PortKind::State => "StateStore",
+        PortKind::Store => "Store",
     }
 }
 
@@ -177,3 +224,4 @@ provider_table!(NamesTable, PortKind::Names);
 provider_table!(AddressesTable, PortKind::Addresses);
 provider_table!(CheckTable, PortKind::Check);
 provider_table!(StateTable, PortKind::State);
+provider_table!(StoreTable, PortKind::Store);

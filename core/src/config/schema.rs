@@ -13,11 +13,13 @@ use super::{Catalog, Kind, PortKind, raw};
 pub fn schema(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let service = Value::from(raw::Service::json_schema(&mut generator));
+    let store = Value::from(raw::Store::json_schema(&mut generator));
     let mut file = Value::from(generator.into_root_schema_for::<raw::File>());
     let mut definitions = Map::new();
     for port in PortKind::ALL {
         let own = match port {
             PortKind::Names => service.clone(),
+            PortKind::Store => store.clone(),
             PortKind::Addresses | PortKind::Check | PortKind::State => json!({}),
         };
         let kinds: Vec<Value> = catalog.of(port).map(|kind| table(kind, &own, &mut definitions)).collect();

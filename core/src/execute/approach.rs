@@ -77,7 +77,7 @@ impl Run<'_> {
         let call =
             if was_started { Call::Unknown("an earlier process was cut off".to_owned()) } else { Call::None };
         let mut walk = Walk::new(step, way, self.engine.ports.clock.monotonic(), call);
-        let context = self.context(place, action).await;
+        let context = self.context(place, step, action).await;
         let mut performer = action.performer();
         Ok(match self.sight(&mut walk, &mut *performer, &context).await? {
             Ok(seen) => Approach::Sighted(Box::new(Sighted { walk, performer, context, seen })),

@@ -11,7 +11,7 @@ use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, Pai
 use crate::model::{Environment, IdError, Pair, RunId};
 use crate::observe::{Snapshot, assess, look, prove};
 use crate::plan::Plan;
-use crate::port::{Beat, Ports};
+use crate::port::{Beat, Depth, Ports};
 
 /// How long after its last sign of life a holder may be taken for alive.
 pub const HOLD: Duration = Duration::from_secs(3);
@@ -87,13 +87,13 @@ impl Engine {
 
     /// Looks at these environments and understands what is there. Changes nothing.
     pub async fn observe(&self, environments: &[Environment], history: &PairState) -> Snapshot {
-        let observation = look(&self.pair, &self.ports, environments).await;
+        let observation = look(&self.pair, &self.ports, environments, Depth::Glance).await;
         assess(&self.pair, &observation, history)
     }
 
     /// As [`Engine::observe`], and tries whether every credential can write and the stand-by passes its checks. Changes nothing.
     pub async fn preflight(&self, environments: &[Environment], history: &PairState) -> Snapshot {
-        let mut observation = look(&self.pair, &self.ports, environments).await;
+        let mut observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;
         let roles = assess(&self.pair, &observation, history).roles;
         let standby = roles.into_iter().filter_map(|(environment, state)| {
             let side = self.pair.opposite(state.production()?).ok()?;

@@ -2,6 +2,8 @@
 
 mod approach;
 mod engine;
+mod lease;
+mod oversee;
 mod probe;
 mod run;
 mod step;

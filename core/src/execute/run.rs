@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{self, Either, join, join_all};
+use futures_util::future::{self, Either, join_all, join3};
 use futures_util::lock::Mutex;
 
 use super::approach::Approach;
@@ -21,6 +21,10 @@ pub(super) struct Run<'e> {
     pub(super) id: RunId,
     pub(super) plan: Plan,
     pub(super) journal: Mutex<Journal>,
+    /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
+    pub(super) leases: Mutex<()>,
+    /// Whether the plan freezes anything.
+    pub(super) freezes: bool,
     pub(super) requests_before: u64,
     /// When this process took the run over, by the monotonic clock.
     pub(super) since: Duration,
@@ -38,7 +42,9 @@ impl<'e> Run<'e> {
         let plan = open.plan.clone();
         let requests_before = engine.ports.meter.total();
         let since = engine.ports.clock.monotonic();
-        Ok(Self { engine, id: id.clone(), plan, journal: Mutex::new(journal), requests_before, since })
+        let freezes = plan.steps().any(|step| step.action.as_freeze_store().is_some());
+        let (journal, leases) = (Mutex::new(journal), Mutex::new(()));
+        Ok(Self { engine, id: id.clone(), plan, journal, leases, freezes, requests_before, since })
     }
 
     /// Walks until the run is over or has to wait, with a heartbeat and the probe beside it.
@@ -47,10 +53,10 @@ impl<'e> Run<'e> {
         let probe = Probe::new(self.engine, &self.plan);
         let walked = {
             let work = std::pin::pin!(self.both_ways());
-            let beside = std::pin::pin!(join(self.beat(), probe.watch()));
+            let beside = std::pin::pin!(join3(self.beat(), self.renew_leases(), probe.watch()));
             match future::select(work, beside).await {
                 Either::Left((walked, _)) => walked?,
-                Either::Right((((), never), _)) => match never {},
+                Either::Right((((), (), never), _)) => match never {},
             }
         };
         let names = probe.summaries();

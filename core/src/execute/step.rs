@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Progress;
 use super::approach::{Approach, Seen};
+use super::oversee::StepOverseer;
 use super::run::Run;
 use crate::action::{Acted, Action, Context, Look, Perform};
 use crate::journal::{Event, Fact, Failure, FailureKind, JournalError, RunState, StepState, Way};
@@ -95,7 +96,7 @@ impl Run<'_> {
             Way::Back => step.undo.as_ref(),
         };
         let Some(action) = action else { return false };
-        let context = self.context(0, action).await;
+        let context = self.context(0, step, action).await;
         let in_flight = action.performer().in_flight(&context);
         if in_flight.is_zero() {
             return false;
@@ -111,14 +112,24 @@ impl Run<'_> {
         true
     }
 
-    pub(super) async fn context(&self, place: usize, action: &Action) -> Context<'_> {
-        let (anchor, accepted) = self
+    pub(super) async fn context<'a>(&'a self, place: usize, step: &'a Step, action: &Action) -> Context<'a> {
+        let (anchor, accepted, began) = self
             .with_state(|state| {
                 let before = place.checked_sub(1).and_then(|before| state.stage_done(before));
-                (before.unwrap_or(state.started), accepted(state, action))
+                (before.unwrap_or(state.started), accepted(state, action), state.started)
             })
             .await;
-        Context { ports: &self.engine.ports, anchor, accepted, requests_before: self.requests_before }
+        Context {
+            ports: &self.engine.ports,
+            run: &self.id,
+            began,
+            anchor,
+            accepted,
+            overseer: Box::new(StepOverseer { run: self, step }),
+            stop: &self.engine.stop,
+            leases: &self.leases,
+            requests_before: self.requests_before,
+        }
     }
 
     pub(super) async fn until_done(
@@ -325,24 +336,13 @@ impl Run<'_> {
 
 /// When the swap of the action's zone was accepted.
 fn accepted(state: &RunState, action: &Action) -> Option<jiff::Timestamp> {
-    let Action::AwaitRecords(wait) = action else { return None };
-    let swaps = state.plan.steps().filter(|step| match &step.action {
-        Action::ChangeRecords(change) => change.zone == wait.zone,
-        Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
-    });
+    let wait = action.as_await_records()?;
+    let of_zone =
+        |step: &&Step| step.action.as_change_records().is_some_and(|change| change.zone == wait.zone);
+    let swaps = state.plan.steps().filter(of_zone);
     swaps
         .filter_map(|step| match state.step(&step.id).forward? {
-            StepState::Succeeded { facts, at, .. } => facts
-                .iter()
-                .find_map(|fact| match fact {
-                    Fact::Accepted { at, .. } => Some(*at),
-                    Fact::AlreadyDone
-                    | Fact::Settled { .. }
-                    | Fact::Agreed { .. }
-                    | Fact::Passed { .. }
-                    | Fact::Waited { .. } => None,
-                })
-                .or(Some(at)),
+            StepState::Succeeded { facts, at, .. } => facts.iter().find_map(Fact::accepted_at).or(Some(at)),
             StepState::Started { .. } | StepState::Failed { .. } => None,
         })
         .min()

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::journal::{Fact, Failure, Way};
-use crate::model::{DnsName, RunId};
+use crate::model::{DnsName, RunId, StoreRef};
 use crate::plan::{Plan, Stage, Step};
+use crate::port::Advance;
 
 /// What a run tells while it goes on. The journal remembers; this is for eyes only.
 #[derive(Debug)]
@@ -69,6 +70,20 @@ pub enum Progress<'a> {
         failure: &'a Failure,
         /// How long it took.
         elapsed: Duration,
+    },
+    /// Long work of a step goes on.
+    Advances {
+        /// The step.
+        step: &'a Step,
+        /// How far it is.
+        advance: &'a Advance,
+    },
+    /// A freeze could not be renewed, and may end by itself.
+    LeaseAtRisk {
+        /// The store.
+        store: &'a StoreRef,
+        /// What happened.
+        why: &'a str,
     },
     /// The run turns back and undoes what it did.
     TurnedBack {

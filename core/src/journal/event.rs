@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DnsName, RunId, StepId};
+use crate::model::{DnsName, RunId, SideName, StepId};
 use crate::plan::{Plan, PlanDigest};
+use crate::port::{FreezeProof, Synced};
 
 /// Who holds a pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +85,27 @@ pub enum Fact {
         /// Until when.
         until: Timestamp,
     },
+    /// A side of a store refused every write that was tried.
+    Frozen {
+        /// The side.
+        side: SideName,
+        /// What was tried and seen.
+        proof: FreezeProof,
+    },
+    /// A store was synced.
+    Synced(Box<Synced>),
+}
+
+impl Fact {
+    /// When changes of records were accepted, if that is what it says.
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        if let Self::Accepted { at, .. } = self { Some(*at) } else { None }
+    }
+
+    /// What was synced, if that is what it says.
+    pub fn synced(&self) -> Option<&Synced> {
+        if let Self::Synced(synced) = self { Some(synced) } else { None }
+    }
 }
 
 /// How a step failed.

@@ -92,6 +92,11 @@ impl Journal {
         self.write(self.state.epoch, event).await
     }
 
+    /// Whether nobody else has written since: asked before an act that cannot be taken back.
+    pub async fn is_ours(&self) -> Result<bool, JournalError> {
+        Ok(self.failed.is_none() && self.store.read(&self.pair, self.state.next).await?.is_empty())
+    }
+
     async fn write(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());

@@ -1,10 +1,12 @@
 //! The append-only log of a pair: its lock, its memory and its audit trail.
 
+mod data;
 mod entry;
 mod event;
 mod log;
 mod state;
 
+pub use data::{LastSync, StoreHistory};
 pub use entry::{Entry, EntryError, EntryHash, Epoch, FORMAT, Nonce, Seq};
 pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Way};
 pub use log::{Journal, JournalError};

@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::data::{self, StoreHistory};
 use super::{
     Entry, EntryHash, Epoch, Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary,
     Seq, Way,
 };
-use crate::action::{Action, Purpose};
-use crate::model::{DnsName, EnvironmentName, RecordKind, RunId, SideName, StepId, Ttl};
+use crate::action::Purpose;
+use crate::model::{DnsName, EnvironmentName, RecordKind, RunId, SideName, StepId, StoreRef, Ttl};
 use crate::plan::{OnFailure, Plan, PlanDigest, Step};
 
 /// An entry that cannot follow what stands before it.
@@ -172,6 +173,8 @@ pub struct PairState {
     /// The TTL that each record had before `--prepare` lowered it.
     #[serde(skip)]
     pub prepared: BTreeMap<(DnsName, RecordKind), Ttl>,
+    /// What it says about each store.
+    pub stores: BTreeMap<StoreRef, StoreHistory>,
     /// Which side the journal last saw become production.
     pub production: BTreeMap<EnvironmentName, SideName>,
 }
@@ -232,16 +235,29 @@ impl PairState {
             Event::RunStarted { run, plan, digest, reason } => {
                 self.start_run(entry.at, run, plan, digest, reason.as_ref())
             }
-            Event::StepStarted { run, step, way } => self.open(run, entry.at)?.start(step, *way, entry.at),
+            Event::StepStarted { run, step, way } => {
+                let planned = self.open(run, entry.at)?.start(step, *way, entry.at)?;
+                if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
+                    self.stores.entry(sync.store.clone()).or_default().began(entry.at);
+                }
+                Ok(())
+            }
             Event::StepSucceeded { run, step, way, facts, requests } => {
                 let open = self.open(run, entry.at)?;
                 open.count(*requests);
                 let planned = open.succeed(step, *way, entry.at, facts)?;
                 self.learn_ttls(&planned, *way);
+                if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
+                    self.stores.entry(sync.store.clone()).or_default().succeeded(run, entry.at, facts);
+                }
                 Ok(())
             }
             Event::StepFailed { run, step, way, failure } => {
-                self.open(run, entry.at)?.fail(step, *way, entry.at, failure)
+                let planned = self.open(run, entry.at)?.fail(step, *way, entry.at, failure)?;
+                if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
+                    self.stores.entry(sync.store.clone()).or_default().failed(entry.at, failure);
+                }
+                Ok(())
             }
             Event::TurnedBack { run, why } => self.open(run, entry.at)?.turn_back(why),
             Event::Probed { run, names } => {
@@ -325,7 +341,7 @@ impl PairState {
     }
 
     fn learn_ttls(&mut self, step: &Step, way: Way) {
-        let Action::ChangeRecords(change) = &step.action else { return };
+        let Some(change) = step.action.as_change_records() else { return };
         let lowered = match (change.purpose, way) {
             (Purpose::LowerTtl, Way::Forward) => true,
             (Purpose::LowerTtl, Way::Back) | (Purpose::RestoreTtl, Way::Forward) => false,
@@ -351,7 +367,7 @@ impl RunState {
         self.requests = self.requests_before + requests;
     }
 
-    fn start(&mut self, step: &StepId, way: Way, at: Timestamp) -> Result<(), String> {
+    fn start(&mut self, step: &StepId, way: Way, at: Timestamp) -> Result<Step, String> {
         let planned = self.planned(step)?;
         match (way, &self.turned_back) {
             (Way::Forward, Some(_)) => {
@@ -373,7 +389,7 @@ impl RunState {
             Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => at,
         };
         *record.way_mut(way) = Some(StepState::Started { at });
-        Ok(())
+        Ok(planned)
     }
 
     fn started(&self, step: &StepId, way: Way) -> Result<Timestamp, String> {
@@ -393,8 +409,8 @@ impl RunState {
         Ok(planned)
     }
 
-    fn fail(&mut self, step: &StepId, way: Way, at: Timestamp, failure: &Failure) -> Result<(), String> {
-        self.planned(step)?;
+    fn fail(&mut self, step: &StepId, way: Way, at: Timestamp, failure: &Failure) -> Result<Step, String> {
+        let planned = self.planned(step)?;
         let started = match failure.kind {
             // Looking can fail before anything was started.
             FailureKind::NotReady | FailureKind::Refused | FailureKind::Partial => {
@@ -404,7 +420,7 @@ impl RunState {
         };
         let record = self.steps.entry(step.clone()).or_default();
         *record.way_mut(way) = Some(StepState::Failed { started, at, failure: failure.clone() });
-        Ok(())
+        Ok(planned)
     }
 
     fn turn_back(&mut self, why: &str) -> Result<(), String> {

@@ -7,11 +7,11 @@ use jiff::Zoned;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
-use super::{EnvironmentName, Pair, PairError, SideName, StoreName};
+use super::{EnvironmentName, IdError, Pair, PairError, SideName, StoreName};
 
-/// A store of a pair.
+/// A store of a pair; as text `live/files`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "String", into = "String")]
 pub struct StoreRef {
     /// The environment whose roles it follows.
     pub environment: EnvironmentName,
@@ -22,6 +22,39 @@ pub struct StoreRef {
 impl fmt::Display for StoreRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}/{}", self.environment, self.store))
+    }
+}
+
+/// A text that names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreRefError {
+    /// It has no slash.
+    #[error("`{}` does not say which environment; write `ENVIRONMENT/STORE`", .0.escape_debug())]
+    NoEnvironment(String),
+    /// One of its parts is no name.
+    #[error(transparent)]
+    Name(#[from] IdError),
+}
+
+impl FromStr for StoreRef {
+    type Err = StoreRefError;
+    fn from_str(text: &str) -> Result<Self, StoreRefError> {
+        let (environment, store) =
+            text.split_once('/').ok_or_else(|| StoreRefError::NoEnvironment(text.to_owned()))?;
+        Ok(Self { environment: EnvironmentName::new(environment)?, store: StoreName::new(store)? })
+    }
+}
+
+impl TryFrom<String> for StoreRef {
+    type Error = StoreRefError;
+    fn try_from(text: String) -> Result<Self, StoreRefError> {
+        text.parse()
+    }
+}
+
+impl From<StoreRef> for String {
+    fn from(store: StoreRef) -> String {
+        store.to_string()
     }
 }
 

@@ -6,10 +6,11 @@ mod data;
 mod id;
 mod pair;
 mod record;
+mod store;
 
 pub use address::{AddressKind, Addresses};
 pub use backup::{Backup, BackupState, Manifest, Verification};
-pub use data::{BackupKey, Direction, KeyError, StoreRef};
+pub use data::{BackupKey, Direction, KeyError, StoreRef, StoreRefError};
 pub use id::{
     AddressName, CheckName, DnsName, EnvironmentName, IdError, PairName, RunId, ServiceName, SideName,
     StepId, StoreName, ZoneName,
@@ -18,3 +19,4 @@ pub use pair::{
     DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,
 };
 pub use record::{Record, RecordData, RecordId, RecordKind, RecordValue, Ttl};
+pub use store::{Keep, StorePolicy, Timetable};

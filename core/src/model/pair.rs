@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AddressName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SideName, ZoneName};
+use super::{
+    AddressName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SideName, StorePolicy, StoreRef,
+    ZoneName,
+};
 
 /// What a side does at the moment. Derived from what DNS says, never configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +113,17 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Its endpoints, as the file lists them.
     pub endpoints: Vec<Endpoint>,
+    /// Its stores, by name.
+    pub stores: Vec<StorePolicy>,
+}
+
+impl Environment {
+    /// Each of its stores, with the key by which the pair knows it.
+    pub fn stores(&self) -> impl Iterator<Item = (StoreRef, &StorePolicy)> {
+        self.stores
+            .iter()
+            .map(|policy| (StoreRef { environment: self.name.clone(), store: policy.name.clone() }, policy))
+    }
 }
 
 /// How carefully names are moved.

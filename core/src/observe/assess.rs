@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::names::Asked;
-use super::{Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, sides};
+use super::{Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, sides, stores};
 use crate::journal::PairState;
 use crate::model::{Addresses, Environment, EnvironmentName, Pair, Role, SideName};
 use crate::port::NameError;
@@ -18,6 +18,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         names: Vec::new(),
         roles: BTreeMap::new(),
         minimum_ttl: minimum_ttls(observation),
+        stores: BTreeMap::new(),
         findings: books.findings,
     };
     zones(observation, &mut snapshot.findings);
@@ -25,6 +26,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     for environment in &observation.environments {
         roles(pair, environment, history, &mut snapshot);
     }
+    stores::understand(pair, observation, &mut snapshot);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
@@ -45,6 +47,7 @@ fn order(pair: &Pair, place: &Place) -> (usize, usize, Place) {
         Place::Environment { environment } | Place::Endpoint { environment, .. } => {
             (3, position(environment))
         }
+        Place::Store { store } => (4, position(&store.environment)),
     };
     (class, environment, place.clone())
 }

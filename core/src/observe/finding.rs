@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::EndpointField;
-use crate::model::{EnvironmentName, SideName, ZoneRef};
+use crate::model::{EnvironmentName, SideName, StoreRef, ZoneRef};
 
 /// Whether a finding stops a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,6 +37,11 @@ pub enum Place {
     Environment {
         /// The environment.
         environment: EnvironmentName,
+    },
+    /// One store.
+    Store {
+        /// The store.
+        store: StoreRef,
     },
     /// One field of one endpoint.
     Endpoint {
@@ -93,6 +98,24 @@ pub enum FindingKind {
     JournalDisagrees,
     /// The side that shall take production fails a check.
     CheckFailed,
+    /// A store cannot be read, on one side or both.
+    StoreUnreadable,
+    /// Something about a store stands in the way of a sync or a swap.
+    StoreUnfit,
+    /// Both sides of a store are one place.
+    StoreShared,
+    /// Writes to a store cannot be refused.
+    StoreUnguarded,
+    /// A store takes writes on both sides.
+    BothWritable,
+    /// A store takes writes on the side that is not production, and not on production.
+    StoreDisagrees,
+    /// Production takes no writes.
+    ProductionFrozen,
+    /// The stand-by may hold what production does not.
+    StoreDiverged,
+    /// The stand-by's data is older than it may be.
+    StoreStale,
 }
 
 /// One thing that is wrong or worth a look.

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use jiff::Timestamp;
 
 use crate::model::{
-    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, ZoneRef,
+    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreRef,
+    ZoneRef,
 };
-use crate::port::{AddressError, CheckFailure, Identity, Listing, NameError, Ports, Subject, ZoneView};
+use crate::port::{
+    AddressError, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports, Subject,
+    ZoneView,
+};
 
 /// What one side's address book said.
 #[derive(Debug, Clone)]
@@ -32,20 +36,24 @@ pub struct Observation {
     pub zones: BTreeMap<ZoneRef, Result<ZoneView, NameError>>,
     /// Whether each zone can be changed; empty if that was not tried.
     pub writable: BTreeMap<ZoneRef, Result<(), NameError>>,
+    /// The stores of the environments.
+    pub stores: BTreeMap<StoreRef, Result<Inspection, DataError>>,
     /// What the checks of a side said; empty if none were run.
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
 }
 
-/// Reads address books and zones for these environments. Changes nothing.
-pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment]) -> Observation {
-    let (sides, zones) =
-        join(look_at_sides(pair, ports, environments), look_at_zones(ports, environments)).await;
+/// Reads address books, zones and stores for these environments. Changes nothing.
+pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], depth: Depth) -> Observation {
+    let sides = look_at_sides(pair, ports, environments);
+    let (sides, zones, stores) =
+        join3(sides, look_at_zones(ports, environments), look_at_stores(ports, environments, depth)).await;
     Observation {
         at: ports.clock.now(),
         environments: environments.to_vec(),
         sides,
         zones,
         writable: BTreeMap::new(),
+        stores,
         checks: Vec::new(),
     }
 }
@@ -112,6 +120,25 @@ async fn look_at_zones(
         (zone, view)
     });
     join_all(reads).await.into_iter().collect()
+}
+
+async fn look_at_stores(
+    ports: &Ports,
+    environments: &[Environment],
+    depth: Depth,
+) -> BTreeMap<StoreRef, Result<Inspection, DataError>> {
+    let stores = environments.iter().flat_map(Environment::stores);
+    let looks = stores.map(|(store, _)| async move {
+        let seen = match ports.stores.get(&store) {
+            Some(found) => found.inspect(depth).await,
+            None => Err(DataError::Unreachable {
+                place: store.to_string(),
+                why: "it was not connected".to_owned(),
+            }),
+        };
+        (store, seen)
+    });
+    join_all(looks).await.into_iter().collect()
 }
 
 pub(crate) fn not_connected(zone: &ZoneRef) -> NameError {

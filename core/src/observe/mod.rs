@@ -10,6 +10,7 @@ mod look;
 mod names;
 mod sides;
 mod snapshot;
+mod stores;
 mod suggest;
 
 pub use assess::assess;
@@ -17,3 +18,4 @@ pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, prove};
 pub use snapshot::{NameView, RoleState, Snapshot};
+pub use stores::data_age;

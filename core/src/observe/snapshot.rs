@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Finding;
-use crate::model::{AddressName, Addresses, DnsName, EnvironmentName, Record, Role, SideName, ZoneRef};
+use crate::model::{
+    AddressName, Addresses, DnsName, EnvironmentName, Record, Role, SideName, StoreRef, ZoneRef,
+};
+use crate::port::Inspection;
 
 /// What DNS says about the roles in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,6 +75,8 @@ pub struct Snapshot {
     /// The smallest TTL that each zone takes, where it is known.
     #[serde(skip)]
     pub minimum_ttl: BTreeMap<ZoneRef, std::time::Duration>,
+    /// The stores of the environments, as far as they could be read.
+    pub stores: BTreeMap<StoreRef, Inspection>,
     /// What is wrong, most severe first, then in the order of the file.
     pub findings: Vec<Finding>,
 }

@@ -5,10 +5,13 @@
 mod digest;
 mod planner;
 mod steps;
+mod stores;
+mod sync;
 mod types;
 mod verify;
 
 pub use digest::{DigestError, PlanDigest};
 pub use planner::{PlanError, Request, plan};
+pub use sync::{SyncRequest, plan_sync};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};
 pub use verify::{Violation, verify};

@@ -6,9 +6,10 @@ use std::fmt;
 use super::steps::{
     Names, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
 };
-use super::{Intent, Plan, Shift, Stage};
+use super::stores::Stores;
+use super::{Intent, Plan, Shift, Stage, SyncRequest};
 use crate::journal::{Outcome, PairState, RunState};
-use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName};
+use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName, StoreRef};
 use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
 
 /// What somebody asks for.
@@ -39,6 +40,12 @@ pub enum PlanError {
         "the environments have different production sides ({0}); name an environment or the side that shall be production"
     )]
     RolesDiffer(String),
+    /// It cannot be told which side is production.
+    #[error("in {0} it cannot be told which side is production, so data has no direction")]
+    NoProduction(EnvironmentName),
+    /// The pair has no such store.
+    #[error("the pair has no store {0}")]
+    NoSuchStore(StoreRef),
     /// There is no switchover to take back.
     #[error("there is nothing to revert: {0}")]
     NothingToRevert(String),
@@ -79,7 +86,18 @@ pub fn plan(
             lower(pair, snapshot, request)?
         }
         Intent::RestoreTtl => restore(pair, snapshot, history, request)?,
+        Intent::Sync => return super::plan_sync(pair, snapshot, history, &SyncRequest::routine()),
     };
+    finished(pair, snapshot, history, plan)
+}
+
+/// A plan that has passed every safety rule.
+pub(super) fn finished(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    plan: Plan,
+) -> Result<Plan, PlanError> {
     let violations = super::verify(pair, snapshot, history, &plan);
     if violations.is_empty() { Ok(plan) } else { Err(PlanError::Unsafe(violations)) }
 }
@@ -114,9 +132,13 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
     let explained = |finding: &Finding| {
         let environment = match &finding.place {
             Place::Endpoint { environment, .. } | Place::Environment { environment } => Some(environment),
+            Place::Store { store } => Some(&store.environment),
             Place::Pair | Place::Side { .. } | Place::Zone { .. } => None,
         };
-        let of_roles = matches!(finding.kind, FindingKind::WrongSide | FindingKind::RolesUnclear);
+        let of_roles = matches!(
+            finding.kind,
+            FindingKind::WrongSide | FindingKind::RolesUnclear | FindingKind::StoreDisagrees
+        );
         of_roles
             && names_a_target(request)
             && environment.is_some_and(|e| left_part_way(history, e).is_some())
@@ -129,7 +151,7 @@ fn names_a_target(request: &Request) -> bool {
     match request.intent {
         Intent::Switchover => request.to.is_some(),
         Intent::Revert => true,
-        Intent::Prepare | Intent::RestoreTtl => false,
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync => false,
     }
 }
 
@@ -210,7 +232,7 @@ fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
                 run.id
             )))
         }
-        Intent::Switchover | Intent::Revert | Intent::Prepare | Intent::RestoreTtl => Ok(run),
+        Intent::Switchover | Intent::Revert | Intent::Prepare | Intent::RestoreTtl | Intent::Sync => Ok(run),
     }
 }
 
@@ -218,24 +240,28 @@ fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, s
     let names = Names::moving(snapshot, &shifts);
     let mut plan =
         Plan { pair: pair.name.clone(), intent, shifts, stages: Vec::new(), pivot: None, notes: Vec::new() };
-    let Some(swap) = swap_stage(&names) else {
+    let Some(mut swap) = swap_stage(&names) else {
         plan.shifts.clear();
         return plan;
     };
+    let stores = Stores::moving(pair, snapshot, &plan.shifts);
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
-    plan.notes = notes(pair, &names);
-    let stages = [
-        standby_checks(pair, snapshot, &plan.shifts),
+    swap.steps.extend(stores.thaws());
+    plan.notes = notes(pair, &names, &stores);
+    let before = [standby_checks(pair, snapshot, &plan.shifts), stores.warm_up()];
+    let after = [
+        stores.fence(),
         Some(swap),
-        read_back_stage(pair, snapshot, &names, &plan.shifts),
+        read_back_stage(pair, snapshot, &names, &plan.shifts, stores.turns()),
         hold_stage(pair, &names, &plan.shifts),
         restore_stage(&names, history),
     ];
-    plan.stages = stages.into_iter().flatten().collect::<Vec<Stage>>();
+    let data = stores.last_syncs().into_iter().map(Some);
+    plan.stages = before.into_iter().chain(data).chain(after).flatten().collect::<Vec<Stage>>();
     plan
 }
 
-fn notes(pair: &Pair, names: &Names) -> Vec<String> {
+fn notes(pair: &Pair, names: &Names, stores: &Stores<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let longest = names.longest_ttl();
     if longest > pair.dns.swap_ttl && !names.all_proxied() {
@@ -250,7 +276,9 @@ fn notes(pair: &Pair, names: &Names) -> Vec<String> {
                 .to_owned(),
         );
     }
-    notes.push("this moves names only: data written on a side stays on that side".to_owned());
+    if stores.is_empty() {
+        notes.push("this moves names only: data written on a side stays on that side".to_owned());
+    }
     notes
 }
 

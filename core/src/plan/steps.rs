@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{OnFailure, Shift, Stage, Step};
 use crate::action::{
     Action, AwaitRecords, ChangeRecords, ExpectedName, Hold, PlannedChange, PlannedCheck, Purpose, RunChecks,
-    Servers,
+    Servers, milliseconds,
 };
 use crate::journal::PairState;
 use crate::model::{
@@ -105,16 +105,12 @@ fn family(record: &Record) -> Option<AddressKind> {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn step(id: &str, action: Action, deadline: Duration) -> Option<Step> {
+pub(super) fn step(id: &str, action: Action, deadline: Duration) -> Option<Step> {
     let id = StepId::new(id).ok()?;
     Some(Step { id, action, undo: None, deadline_ms: milliseconds(deadline), on_failure: OnFailure::Stop })
 }
 
-fn stage(title: &str, steps: impl IntoIterator<Item = Option<Step>>) -> Option<Stage> {
+pub(super) fn stage(title: &str, steps: impl IntoIterator<Item = Option<Step>>) -> Option<Stage> {
     let steps: Vec<Step> = steps.into_iter().flatten().collect();
     (!steps.is_empty()).then(|| Stage { title: title.to_owned(), steps })
 }
@@ -241,6 +237,7 @@ pub(super) fn read_back_stage(
     snapshot: &Snapshot,
     names: &Names<'_>,
     shifts: &[Shift],
+    turns: Vec<Option<Step>>,
 ) -> Option<Stage> {
     let reads = expected(names).into_iter().map(|(zone, names)| {
         let servers = pair.services.get(&zone.service).map(|service| service.authorities.clone());
@@ -249,7 +246,7 @@ pub(super) fn read_back_stage(
         step(&id, Action::AwaitRecords(AwaitRecords { zone, servers, names }), pair.dns.propagation_deadline)
     });
     let checks = check_steps("check production", checks(pair, snapshot, shifts, Role::Production));
-    stage("Read back and check the new production", reads.chain(checks))
+    stage("Read back and check the new production", reads.chain(checks).chain(turns))
 }
 
 /// Keeps the old side until the old TTL and the margin have passed, and watches the public resolvers meanwhile.

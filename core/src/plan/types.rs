@@ -21,6 +21,8 @@ pub enum Intent {
     Prepare,
     /// Set the TTLs back without a swap.
     RestoreTtl,
+    /// Bring the stand-by's data up to date.
+    Sync,
 }
 
 impl fmt::Display for Intent {
@@ -30,6 +32,7 @@ impl fmt::Display for Intent {
             Self::Revert => "revert",
             Self::Prepare => "prepare",
             Self::RestoreTtl => "restore TTLs",
+            Self::Sync => "sync",
         })
     }
 }

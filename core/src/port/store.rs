@@ -79,7 +79,8 @@ pub struct StoreSide {
     pub access: Access,
     /// What it got by its latest sync; `None` if none ever arrived here.
     pub copied: Option<Copied>,
-    /// Whether clients may have written here since that sync: it holds what production does not.
+    /// Whether it may hold what the other side does not: clients could write here since its latest sync, and what they wrote is not known
+    /// to have reached the other side by a complete last sync ([`Copied::complete`]) since whose freeze it has stayed frozen.
     pub diverged: bool,
     /// Its size in bytes, where that is known cheaply.
     pub bytes: Option<u64>,
@@ -204,8 +205,17 @@ pub struct Synced {
     pub items: u64,
     /// Files that were deleted at the stand-by.
     pub deleted: u64,
+    /// How long it took, in milliseconds. The engine sets it.
+    pub took_ms: u64,
     /// What a person should know.
     pub notes: Vec<String>,
+}
+
+impl Synced {
+    /// What is known of a sync whose result was found and whose process was lost.
+    pub fn found(copied: Copied) -> Self {
+        Self { copied, bytes: 0, items: 0, deleted: 0, took_ms: 0, notes: Vec::new() }
+    }
 }
 
 /// What a count is of.

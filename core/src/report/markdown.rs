@@ -61,6 +61,14 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(requests) = report.requests_to_swap {
         writeln!(text, "- {requests} requests until then, {} in all", report.requests)?;
     }
+    for window in &report.windows {
+        match window.refused_ms {
+            Some(refused) => writeln!(text, "- {}: writes refused for {refused} ms", window.store)?,
+            None => {
+                writeln!(text, "- {}: writes refused since {}", window.store, window.from.strftime("%F %T"))?
+            }
+        }
+    }
     for probe in &report.probes {
         writeln!(
             text,

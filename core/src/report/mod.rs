@@ -2,6 +2,7 @@
 
 mod markdown;
 mod timeline;
+mod windows;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 pub use markdown::run_report;
 pub use timeline::{Line, learnt, timeline};
+pub use windows::{Estimate, Window};
 
 use crate::action::{Action, Purpose};
 use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
@@ -58,6 +60,8 @@ pub struct Report {
     pub requests: u64,
     /// How long each name took at its authoritative servers.
     pub names: Vec<NameTime>,
+    /// How long writes were refused, store by store.
+    pub windows: Vec<Window>,
     /// What the probe saw.
     pub probes: Vec<ProbeSummary>,
     /// What happened, in order.
@@ -83,6 +87,7 @@ impl Report {
             requests_to_swap,
             requests: run.requests,
             names: name_times(run),
+            windows: windows::windows(run),
             probes: run.probes.clone(),
             timeline: timeline(run),
         }
@@ -105,37 +110,27 @@ fn facts(run: &RunState, wanted: impl Fn(&Action) -> bool) -> impl Iterator<Item
 }
 
 fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
-    let is_swap = |action: &Action| match action {
-        Action::ChangeRecords(change) => change.purpose == Purpose::Swap,
-        Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
-    };
-    let accepted: Vec<(Timestamp, u64)> = facts(run, is_swap)
-        .filter_map(|fact| match fact {
-            Fact::Accepted { at, requests, .. } => Some((at, requests)),
-            Fact::AlreadyDone
-            | Fact::Settled { .. }
-            | Fact::Agreed { .. }
-            | Fact::Passed { .. }
-            | Fact::Waited { .. } => None,
-        })
-        .collect();
+    let is_swap =
+        |action: &Action| action.as_change_records().is_some_and(|change| change.purpose == Purpose::Swap);
+    let accepted: Vec<(Timestamp, u64)> =
+        facts(run, is_swap)
+            .filter_map(|fact| {
+                if let Fact::Accepted { at, requests, .. } = fact { Some((at, requests)) } else { None }
+            })
+            .collect();
     let last = accepted.iter().map(|(at, _)| *at).max();
     let took = last.map(|last| crate::action::milliseconds(crate::action::between(run.started, last)));
     (took, accepted.iter().map(|(_, requests)| *requests).max())
 }
 
 fn name_times(run: &RunState) -> Vec<NameTime> {
-    let is_read_back = |action: &Action| match action {
-        Action::AwaitRecords(wait) => matches!(wait.servers, crate::action::Servers::Authoritative(_)),
-        Action::ChangeRecords(_) | Action::RunChecks(_) | Action::Hold(_) => false,
+    let is_read_back = |action: &Action| {
+        let servers = action.as_await_records().map(|wait| &wait.servers);
+        matches!(servers, Some(crate::action::Servers::Authoritative(_)))
     };
-    let times = facts(run, is_read_back).filter_map(|fact| match fact {
-        Fact::Agreed { name, servers, after_ms } => Some(NameTime { name, servers, after_ms }),
-        Fact::AlreadyDone
-        | Fact::Accepted { .. }
-        | Fact::Settled { .. }
-        | Fact::Passed { .. }
-        | Fact::Waited { .. } => None,
+    let times = facts(run, is_read_back).filter_map(|fact| {
+        let Fact::Agreed { name, servers, after_ms } = fact else { return None };
+        Some(NameTime { name, servers, after_ms })
     });
     times.collect()
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::action::between;
 use crate::journal::{Fact, RunState, StepState, Way};
+use crate::model::Verification;
 use crate::plan::Step;
+use crate::port::Synced;
 
 /// One line of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,6 +92,12 @@ pub fn learnt(facts: &[Fact]) -> String {
             }
             Fact::Passed { .. } => passed += 1,
             Fact::Waited { .. } => words.push("waited".to_owned()),
+            Fact::Frozen { proof, .. } => words.push(format!(
+                "{} refused, nothing moved for {} ms",
+                counted(usize::try_from(proof.attempts).unwrap_or(usize::MAX), "write"),
+                proof.still_ms
+            )),
+            Fact::Synced(synced) => words.push(brought(synced)),
         }
     }
     if let Some((servers, most)) = slowest {
@@ -100,6 +108,23 @@ pub fn learnt(facts: &[Fact]) -> String {
         words.push(format!("{} passed", counted(passed, "check")));
     }
     words.join("; ")
+}
+
+fn brought(synced: &Synced) -> String {
+    let copied = &synced.copied;
+    let checked = match copied.verified {
+        Verification::None => "not compared",
+        Verification::Counts => "counts equal",
+        Verification::Content => "content equal",
+    };
+    let mut words = format!("as of {}, key {}, {checked}", copied.as_of.strftime("%F %T"), copied.key);
+    if synced.items > 0 || synced.bytes > 0 {
+        words.push_str(&format!(", {} items and {} bytes moved", synced.items, synced.bytes));
+    }
+    if synced.deleted > 0 {
+        words.push_str(&format!(", {} deleted", synced.deleted));
+    }
+    words
 }
 
 fn counted(count: usize, what: &str) -> String {

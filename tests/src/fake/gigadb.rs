@@ -100,6 +100,7 @@ fn environment(called: &str) -> Environment {
     Environment {
         name: EnvironmentName::new(called).expect("an environment"),
         endpoints: endpoints.map(endpoint).collect(),
+        stores: Vec::new(),
     }
 }
 

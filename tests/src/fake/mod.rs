@@ -2,6 +2,7 @@
 
 mod addresses;
 mod check;
+mod data;
 mod entropy;
 mod gigadb;
 mod name_fault;
@@ -15,6 +16,7 @@ mod zone;
 
 pub use addresses::{AddressFault, FakeAddresses};
 pub use check::{FakeCheck, Health};
+pub use data::{DataCall, DataFault, FakeStore};
 pub use entropy::SeededEntropy;
 pub use name_fault::{NameCall, NameFault, NameRequest};
 pub use names::FakeNames;

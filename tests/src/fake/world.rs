@@ -5,12 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchover::model::{AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName};
-use switchover::port::{AddressBook, Check, Meter, NameService, Ports};
+use switchover::model::{
+    AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreName, StorePolicy,
+    StoreRef,
+};
+use switchover::port::{AddressBook, Check, Meter, Method, NameService, Ports, Store};
 
 use super::gigadb;
 use super::{
-    FakeAddresses, FakeCheck, FakeNames, FakeResolver, Health, Held, MemoryStore, SeededEntropy, VirtualClock,
+    FakeAddresses, FakeCheck, FakeNames, FakeResolver, FakeStore, Health, Held, MemoryStore, SeededEntropy,
+    VirtualClock,
 };
 
 /// A pair and everything outside it, each part open to the test's hands.
@@ -24,6 +28,8 @@ pub struct World {
     pub names: FakeNames,
     /// The address book of each side.
     pub books: BTreeMap<SideName, FakeAddresses>,
+    /// The stores, where a test put some: none at first.
+    pub stores: BTreeMap<StoreRef, FakeStore>,
     /// The one check.
     pub check: FakeCheck,
     /// The DNS servers.
@@ -50,6 +56,7 @@ impl World {
             pair.sides.iter().map(|side| (side.name.clone(), FakeAddresses::new(&side.name, &clock, &meter)));
         let world = Self {
             books: books.collect(),
+            stores: BTreeMap::new(),
             check: FakeCheck::new(&clock),
             resolver: FakeResolver::new(&clock, &names),
             store: MemoryStore::new(&clock),
@@ -67,14 +74,16 @@ impl World {
 
     /// Everything as core's ports.
     pub fn ports(&self) -> Ports {
-        let books = self.books.iter();
+        let (books, stores) = (self.books.iter(), self.stores.iter());
         Ports {
             names: [(gigadb::service(), Arc::new(self.names.clone()) as Arc<dyn NameService>)].into(),
             addresses: books
                 .map(|(side, book)| (side.clone(), Arc::new(book.clone()) as Arc<dyn AddressBook>))
                 .collect(),
             checks: [(gigadb::check(), Arc::new(self.check.clone()) as Arc<dyn Check>)].into(),
-            stores: BTreeMap::new(),
+            stores: stores
+                .map(|(store, fake)| (store.clone(), Arc::new(fake.clone()) as Arc<dyn Store>))
+                .collect(),
             backups: BTreeMap::new(),
             resolver: Arc::new(self.resolver.clone()),
             state: Arc::new(self.store.clone()),
@@ -82,6 +91,18 @@ impl World {
             entropy: Arc::new(self.entropy.clone()),
             meter: self.meter.clone(),
         }
+    }
+
+    /// Puts a store into an environment; the first side holds its data.
+    pub fn add_store(&mut self, environment: &str, called: &str, method: Method) -> FakeStore {
+        let fake = FakeStore::new(&self.clock, method, self.first(), self.second());
+        let name = StoreName::new(called).expect("a store's name");
+        let found = self.pair.environments.iter_mut().find(|known| known.name.as_str() == environment);
+        let environment = found.expect("an environment of the pair");
+        environment.stores.push(StorePolicy::new(name.clone()));
+        let store = StoreRef { environment: environment.name.clone(), store: name };
+        self.stores.insert(store, fake.clone());
+        fake
     }
 
     /// Runs a future to its end; see [`VirtualClock::run`].

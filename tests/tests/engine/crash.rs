@@ -138,6 +138,7 @@ impl Command {
             Intent::Revert => desk.as_before(),
             Intent::Prepare => desk.as_before() && ttls(desk) == [Ttl::Seconds(60)],
             Intent::RestoreTtl => desk.as_before() && ttls(desk) == [Ttl::Seconds(120)],
+            Intent::Sync => desk.as_before(),
         }
     }
 

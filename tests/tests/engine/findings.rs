@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use switchover::model::{AddressName, RecordData};
+use switchover::model::{AddressName, RecordData, SideName};
 use switchover::observe::{Finding, FindingKind, Snapshot};
 use switchover::plan::{Intent, PlanError, plan};
-use switchover::port::Identity;
-use switchover_tests::fake::{AddressFault, Health, Held, NameCall, NameFault, World};
+use switchover::port::{Identity, Method, StoreProblem};
+use switchover_tests::fake::{
+    AddressFault, DataCall, DataFault, FakeStore, Health, Held, NameCall, NameFault, World,
+};
 
-use super::support::{Desk, ask, name, zone};
+use super::support::{Desk, ask, name, seconds, zone};
 
 const SITE: &str = "eip-gigadb-live-gigadb";
 const FILES: &str = "eip-gigadb-files-live-gigadb";
@@ -33,6 +35,21 @@ fn preflight(world: World) -> Snapshot {
         let journal = process.engine.journal().await.unwrap();
         process.engine.preflight(&environments, journal.state()).await
     })
+}
+
+/// Puts a mirrored store into the live environment, whose data may be a day old.
+fn files(world: &mut World) -> FakeStore {
+    let store = world.add_store("live", "files", Method::Mirror);
+    for environment in &mut world.pair.environments {
+        for policy in &mut environment.stores {
+            policy.rpo = Some(seconds(26 * 3600));
+        }
+    }
+    store
+}
+
+fn world_side(first: bool) -> SideName {
+    SideName::new(if first { "hongkong" } else { "sydney" }).unwrap()
 }
 
 fn told(findings: &[Finding]) -> String {
@@ -145,6 +162,58 @@ const SLIPS: &[Slip] = &[
     ("half of the names call one side production, half the other", |world| {
         point_at_second(world, &["bastion.gigadb.org", "files.gigadb.org"]);
     }),
+    ("a store cannot be read on one side", |world| {
+        let second = world.second().clone();
+        files(world).set_lost(&second, true);
+    }),
+    ("a store cannot be read at all", |world| {
+        files(world).fail_always(DataCall::Inspect, DataFault::Unreachable);
+    }),
+    ("something stands in the way of a store", |world| {
+        let problem = |fatal, message: &str, advice: Option<&str>| StoreProblem {
+            side: Some(world_side(fatal)),
+            fatal,
+            message: message.to_owned(),
+            advice: advice.map(str::to_owned),
+        };
+        let store = files(world);
+        store.complain(problem(
+            true,
+            "table public.log has no replica identity",
+            Some("give it a primary key"),
+        ));
+        store.complain(problem(false, "pg_dump 16 is newer than the server", None));
+    }),
+    ("both sides of a store are one place", |world| files(world).share()),
+    ("writes to a store cannot be refused", |world| files(world).unguard()),
+    ("somebody opened the stand-by's data by hand", |world| {
+        let second = world.second().clone();
+        files(world).open_by_hand(&second);
+    }),
+    ("a run fenced production's data and DNS did not follow", |world| {
+        let (first, second) = (world.first().clone(), world.second().clone());
+        let store = files(world);
+        store.shut_by_hand(&first);
+        store.open_by_hand(&second);
+    }),
+    ("production takes no writes", |world| {
+        let first = world.first().clone();
+        files(world).shut_by_hand(&first);
+    }),
+    ("the stand-by's data took writes", |world| {
+        let (first, second) = (world.first().clone(), world.second().clone());
+        let store = files(world);
+        store.shut_by_hand(&first);
+        store.open_by_hand(&second);
+        assert!(store.write(&second, 7));
+        store.shut_by_hand(&second);
+        store.open_by_hand(&first);
+    }),
+    ("the stand-by's data is older than it may be", |world| {
+        files(world);
+        world.clock.advance(seconds(30 * 3600));
+    }),
+    ("no data ever arrived at the stand-by", |world| files(world).forget_copies()),
     ("the stand-by fails its check", |world| {
         let site = world.address(world.second(), &address_name(SITE));
         world.check.set(site, Health::Wrong("503 Service Unavailable".to_owned()));
@@ -190,7 +259,16 @@ fn every_kind() -> Vec<FindingKind> {
         K::WrongSide => Some(K::RolesUnclear),
         K::RolesUnclear => Some(K::JournalDisagrees),
         K::JournalDisagrees => Some(K::CheckFailed),
-        K::CheckFailed => None,
+        K::CheckFailed => Some(K::StoreUnreadable),
+        K::StoreUnreadable => Some(K::StoreUnfit),
+        K::StoreUnfit => Some(K::StoreShared),
+        K::StoreShared => Some(K::StoreUnguarded),
+        K::StoreUnguarded => Some(K::BothWritable),
+        K::BothWritable => Some(K::StoreDisagrees),
+        K::StoreDisagrees => Some(K::ProductionFrozen),
+        K::ProductionFrozen => Some(K::StoreDiverged),
+        K::StoreDiverged => Some(K::StoreStale),
+        K::StoreStale => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

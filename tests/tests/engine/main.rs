@@ -21,5 +21,6 @@ mod faults;
 mod findings;
 mod planning;
 mod running;
+mod stores;
 mod support;
 mod takeover;

@@ -67,6 +67,16 @@ fn action(text: &mut String, action: &Action) {
             writeln!(text, "    {}", checks.collect::<Vec<_>>().join(", ")).unwrap();
         }
         Action::Hold(hold) => writeln!(text, "    {} ms + {} ms", hold.old_ttl_ms, hold.margin_ms).unwrap(),
+        Action::FreezeStore(freeze) => {
+            writeln!(text, "    {} on {}, lease {:?} ms", freeze.store, freeze.side, freeze.lease_ms)
+                .unwrap();
+        }
+        Action::ThawStore(thaw) => {
+            writeln!(text, "    {} on {}, fenced {:?}", thaw.store, thaw.side, thaw.fenced).unwrap();
+        }
+        Action::SyncStore(sync) => {
+            writeln!(text, "    {} {}, {:?}", sync.store, sync.direction, sync.purpose).unwrap();
+        }
     }
 }
 

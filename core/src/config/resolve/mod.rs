@@ -6,6 +6,7 @@
 mod pair;
 mod period;
 mod service;
+mod store;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};

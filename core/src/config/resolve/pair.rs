@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::super::document::{Entry, Node};
 use super::super::problem::{all, quoted};
-use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec};
+use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, StoreSpec};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
-    ServiceName, Side, SideName, ZoneName, ZoneRef,
+    ServiceName, Side, SideName, StoreRef, ZoneName, ZoneRef,
 };
 use crate::near::nearest;
 
@@ -21,6 +21,7 @@ use crate::near::nearest;
 struct Known<'a> {
     services: &'a Services,
     checks: &'a Checks,
+    sides: &'a [&'a str],
 }
 
 /// Reads one pair; `None` if something in it is wrong.
@@ -35,7 +36,8 @@ pub(super) fn read(
     let dns = reader.dns(node, &path);
     let probe = reader.probe(node, &path);
     let sides = reader.sides(node, &path);
-    let environments = reader.environments(node, &path, Known { services, checks });
+    let names: Vec<&str> = sides.iter().flatten().map(|(side, _)| side.name.as_str()).collect();
+    let (environments, stores) = reader.environments(node, &path, Known { services, checks, sides: &names });
     let [(first, first_book), (second, second_book)] = sides?;
     let addresses = BTreeMap::from([(first.name.clone(), first_book), (second.name.clone(), second_book)]);
     let endpoints = || environments.iter().flat_map(|environment| &environment.endpoints);
@@ -43,7 +45,7 @@ pub(super) fn read(
     let checks = used_checks(checks, endpoints())?;
     let sides = [first, second];
     let pair = Pair { name: name.clone(), sides, environments, services, dns, probe };
-    Some(PairConfig { pair, names, addresses, checks })
+    Some(PairConfig { pair, names, addresses, checks, stores })
 }
 
 type UsedServices = (BTreeMap<ServiceName, Service>, BTreeMap<ServiceName, ProviderSpec>);
@@ -155,9 +157,15 @@ impl Reader {
         self.report(problem.help(help).also(span(first), format!("the addresses of {}", first.name)));
     }
 
-    fn environments(&mut self, pair: &Node, path: &ConfigPath, known: Known<'_>) -> Vec<Environment> {
+    fn environments(
+        &mut self,
+        pair: &Node,
+        path: &ConfigPath,
+        known: Known<'_>,
+    ) -> (Vec<Environment>, BTreeMap<StoreRef, StoreSpec>) {
         let path = path.key("environments");
-        let Some(table) = pair.get("environments") else { return Vec::new() };
+        let mut specs = BTreeMap::new();
+        let Some(table) = pair.get("environments") else { return (Vec::new(), specs) };
         if table.entries().is_empty() && self.is_clean(&path) {
             let problem = Problem::new("this pair has no environment", &path, table.span.clone());
             self.report(problem.help("write `[[pair.NAME.environments.live.endpoints]]`"));
@@ -166,9 +174,10 @@ impl Reader {
         let read = named.into_iter().map(|(name, entry)| {
             let path = path.key(&entry.key);
             let endpoints = self.endpoints(&name, entry, &path, known);
-            Environment { name, endpoints }
+            let stores = self.stores(&name, &entry.node, &path, known.sides, &mut specs);
+            Environment { name, endpoints, stores }
         });
-        read.collect()
+        (read.collect(), specs)
     }
 
     fn endpoints(

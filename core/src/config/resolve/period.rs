@@ -9,17 +9,17 @@ use super::super::{ConfigPath, Period, Problem};
 use super::{Reader, span_of};
 use crate::model::{DnsPolicy, ProbePolicy};
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 const DNS_PORT: u16 = 53;
 
 /// What is sensible for a period. Beyond it, a slip in the unit is more probable than the intent.
-struct Sensible {
+pub(super) struct Sensible {
     least: Duration,
     most: Duration,
 }
 
 impl Sensible {
-    const fn new(least: Duration, most: Duration) -> Self {
+    pub(super) const fn new(least: Duration, most: Duration) -> Self {
         Self { least, most }
     }
 }
@@ -57,7 +57,13 @@ impl Reader {
         policy
     }
 
-    fn period(&mut self, into: &mut Duration, table: (&Node, &ConfigPath), key: &str, sensible: &Sensible) {
+    pub(super) fn period(
+        &mut self,
+        into: &mut Duration,
+        table: (&Node, &ConfigPath),
+        key: &str,
+        sensible: &Sensible,
+    ) {
         let (node, path) = table;
         let Some(Period(period)) = self.field(node, path, key) else { return };
         if period < sensible.least || period > sensible.most {

@@ -112,6 +112,7 @@ impl Case {
         let environments = self.environments.iter().enumerate().map(|(place, (specs, _))| Environment {
             name: EnvironmentName::new(format!("e{place}")).unwrap(),
             endpoints: specs.iter().enumerate().map(|(index, spec)| endpoint(place, index, spec)).collect(),
+            stores: Vec::new(),
         });
         let authority: SocketAddr = ([192, 0, 2, 53], 53).into();
         let services = [0, 1].map(|of| Service {
@@ -222,6 +223,7 @@ impl Case {
             sides: sides.into(),
             zones: zones.into_iter().map(view).collect(),
             writable: BTreeMap::new(),
+            stores: BTreeMap::new(),
             checks: Vec::new(),
         }
     }

@@ -4,3 +4,4 @@ mod case;
 mod mutation;
 mod property;
 mod rules;
+mod stores;

@@ -29,11 +29,11 @@ pub(super) struct Mutation {
 }
 
 impl Bench {
-    fn steps(&mut self) -> impl Iterator<Item = &mut Step> {
+    pub(super) fn steps(&mut self) -> impl Iterator<Item = &mut Step> {
         self.plan.stages.iter_mut().flat_map(|stage| &mut stage.steps)
     }
 
-    fn step(&mut self, wanted: impl Fn(&Action) -> bool) -> Option<&mut Step> {
+    pub(super) fn step(&mut self, wanted: impl Fn(&Action) -> bool) -> Option<&mut Step> {
         self.steps().find(|step| wanted(&step.action))
     }
 
@@ -45,7 +45,7 @@ impl Bench {
         changes.collect()
     }
 
-    fn stage_of(&self, wanted: impl Fn(&Action) -> bool) -> Option<usize> {
+    pub(super) fn stage_of(&self, wanted: impl Fn(&Action) -> bool) -> Option<usize> {
         self.plan.stages.iter().position(|stage| stage.steps.iter().any(|step| wanted(&step.action)))
     }
 
@@ -138,7 +138,8 @@ const SIDE_BY_SIDE: &str = "all zones are swapped side by side in one stage";
 const OPPOSITE: &str = "what undoes a step is its exact opposite";
 const RIGHT_SIDE: &str = "after the swap a name leads to the side of its role";
 const CHECKS: &str = "a side passes its checks before it takes production";
-const ONLY_RESOLVERS: &str = "only a question to public resolvers may fail without stopping the run";
+const ONLY_RESOLVERS: &str =
+    "only a question to public resolvers and the turning round of a stream may fail without stopping the run";
 
 macro_rules! mutations {
     ($($of:ident, $called:literal, $rule:expr, $apply:expr;)*) => {

@@ -7,6 +7,7 @@ use switchover::plan::{Intent, verify};
 
 use super::case::{Case, Spec, request};
 use super::mutation::{Bench, MUTATIONS, Mutation};
+use super::stores;
 
 /// Two environments, two zones, every kind of record, some TTLs lowered ahead.
 pub(super) fn example() -> Case {
@@ -57,8 +58,10 @@ fn mutated(mutation: &Mutation) -> Bench {
 #[test]
 fn every_broken_plan_is_refused_by_the_rule_it_breaks_and_by_no_other() {
     let mut wrong = Vec::new();
-    for mutation in MUTATIONS {
-        let rules = broken(&mutated(mutation));
+    let benches = MUTATIONS.iter().map(|mutation| (mutation, mutated(mutation)));
+    let of_stores = stores::MUTATIONS.iter().map(|mutation| (mutation, stores::mutated(mutation)));
+    for (mutation, bench) in benches.chain(of_stores) {
+        let rules = broken(&bench);
         if rules != [mutation.rule].into() {
             wrong.push(format!("{}: {rules:?} instead of {:?}", mutation.called, mutation.rule));
         }
@@ -68,15 +71,20 @@ fn every_broken_plan_is_refused_by_the_rule_it_breaks_and_by_no_other() {
 
 /// The rules as the checker spells them: its sentences are the only texts in its source that have spaces and no placeholder.
 fn rules_of_the_checker() -> BTreeSet<String> {
-    let source = include_str!("../../../../core/src/plan/verify.rs");
-    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let sources = [
+        include_str!("../../../../core/src/plan/verify/mod.rs"),
+        include_str!("../../../../core/src/plan/verify/stores.rs"),
+    ];
+    let lines = sources.into_iter().flat_map(str::lines);
+    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
     let texts = code.flat_map(|line| line.split('"').skip(1).step_by(2));
     texts.filter(|text| text.contains(' ') && !text.contains('{')).map(str::to_owned).collect()
 }
 
 #[test]
 fn no_rule_of_the_checker_is_without_a_plan_that_breaks_it() {
-    let broken: BTreeSet<String> = MUTATIONS.iter().map(|mutation| mutation.rule.to_owned()).collect();
+    let all = MUTATIONS.iter().chain(stores::MUTATIONS);
+    let broken: BTreeSet<String> = all.map(|mutation| mutation.rule.to_owned()).collect();
     assert_eq!(broken, rules_of_the_checker());
     assert!(broken.len() > 30);
 }

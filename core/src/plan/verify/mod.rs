@@ -1,5 +1,7 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod stores;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -10,6 +12,7 @@ use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Pu
 use crate::journal::PairState;
 use crate::model::{Addresses, DnsName, Endpoint, Pair, RecordKind, RecordValue, Role, SideName};
 use crate::observe::Snapshot;
+use crate::port::SyncPurpose;
 
 /// A safety rule that a plan breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +37,18 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.only_its_names();
     match plan.intent {
         Intent::Switchover | Intent::Revert => checker.swap(),
-        Intent::Prepare | Intent::RestoreTtl => checker.moves_nothing(),
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync => checker.moves_nothing(),
     }
+    checker.data();
     checker.violations
+}
+
+/// Whether a step may fail without stopping its run.
+fn may_fail(action: &Action) -> bool {
+    let asks_resolvers =
+        matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
+    let turns = action.as_sync_store().is_some_and(|sync| sync.purpose == SyncPurpose::Routine);
+    asks_resolvers || turns
 }
 
 struct Checker<'a> {
@@ -57,10 +69,7 @@ impl<'a> Checker<'a> {
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
         let stages = self.plan.stages.iter().enumerate();
         stages.flat_map(|(place, stage)| {
-            stage.steps.iter().filter_map(move |step| match &step.action {
-                Action::ChangeRecords(change) => Some((place, change)),
-                Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => None,
-            })
+            stage.steps.iter().filter_map(move |step| Some((place, step.action.as_change_records()?)))
         })
     }
 
@@ -71,14 +80,11 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let asks_resolvers = matches!(
-                &step.action,
-                Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. })
-            );
+            let may_fail = may_fail(&step.action);
             self.require(
-                step.on_failure == OnFailure::Stop || asks_resolvers,
+                step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers may fail without stopping the run",
+                "only a question to public resolvers and the turning round of a stream may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -124,9 +130,12 @@ impl<'a> Checker<'a> {
                 forward.purpose == Purpose::LowerTtl,
                 undo.as_ref().is_none_or(|undo| is_inverse(forward, undo)),
             ),
-            (Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_), undo) => {
-                (false, undo.is_none())
-            }
+            (
+                Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) | Action::ThawStore(_),
+                undo,
+            ) => (false, undo.is_none()),
+            (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),
+            (Action::SyncStore(sync), undo) => (false, stores::goes_on(sync, undo.as_ref())),
         };
         self.require(exact, &step.id, "what undoes a step is its exact opposite");
         self.require(!lowers || step.undo.is_some(), &step.id, "TTLs that are lowered can be set back");
@@ -142,10 +151,7 @@ impl<'a> Checker<'a> {
     /// The longest hold in the stages after this one.
     fn held_after(&self, place: usize) -> Duration {
         let later = self.plan.stages.iter().skip(place + 1).flat_map(|stage| &stage.steps);
-        let holds = later.filter_map(|step| match &step.action {
-            Action::Hold(hold) => Some(Hold::duration(hold)),
-            Action::AwaitRecords(_) | Action::ChangeRecords(_) | Action::RunChecks(_) => None,
-        });
+        let holds = later.filter_map(|step| step.action.as_hold()).map(Hold::duration);
         holds.max().unwrap_or_default()
     }
 
@@ -291,7 +297,7 @@ impl<'a> Checker<'a> {
             Intent::Switchover | Intent::Revert => {
                 self.plan.shifts.iter().flat_map(|shift| self.endpoints(shift)).collect()
             }
-            Intent::Prepare | Intent::RestoreTtl => {
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {
                 self.pair.environments.iter().flat_map(|environment| &environment.endpoints).collect()
             }
         }
@@ -333,10 +339,8 @@ impl<'a> Checker<'a> {
         let before = self.swaps().map(|(place, _)| place).min().unwrap_or_default();
         let steps = self.plan.stages.iter().take(before).flat_map(|stage| &stage.steps);
         let checked: BTreeSet<_> = steps
-            .flat_map(|step| match &step.action {
-                Action::RunChecks(run) => run.checks.as_slice(),
-                Action::AwaitRecords(_) | Action::ChangeRecords(_) | Action::Hold(_) => &[],
-            })
+            .filter_map(|step| step.action.as_run_checks())
+            .flat_map(|run| run.checks.as_slice())
             .map(|planned| (&planned.check, planned.address))
             .collect();
         for shift in &self.plan.shifts {

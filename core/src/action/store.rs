@@ -1,0 +1,78 @@
+//! What the three actions on stores share: finding the store, looking at it, and what its errors mean for a step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Acted, Context, Look};
+use crate::model::{SideName, StoreRef};
+use crate::port::{Access, DataError, Depth, Inspection, Store, StoreSide};
+
+/// How long a call to a store whose outcome is unknown may still take effect.
+pub(super) const IN_FLIGHT: Duration = Duration::from_secs(5);
+
+/// The store, or what to say where it is not connected.
+pub(super) fn find<'p>(context: &Context<'p>, store: &StoreRef) -> Result<&'p Arc<dyn Store>, String> {
+    context.ports.stores.get(store).ok_or_else(|| format!("the store {store} was not connected"))
+}
+
+/// Looks at a store; what keeps it from being seen ends the look.
+pub(super) async fn inspect(context: &Context<'_>, store: &StoreRef) -> Result<Inspection, Look> {
+    let found = find(context, store).map_err(Look::Refused)?;
+    found.inspect(Depth::Glance).await.map_err(|error| unseen(&error))
+}
+
+/// One side of what was seen.
+pub(super) fn side<'i>(
+    inspection: &'i Inspection,
+    store: &StoreRef,
+    side: &SideName,
+) -> Result<&'i StoreSide, Look> {
+    inspection.sides.get(side).ok_or_else(|| {
+        let why = inspection.unread.get(side).map_or("it was not looked at", String::as_str);
+        Look::Unseen(format!("{store} on side {side} could not be read: {why}"))
+    })
+}
+
+/// What a failed look means.
+pub(super) fn unseen(error: &DataError) -> Look {
+    let text = error.to_string();
+    match error {
+        DataError::Unreachable { .. } | DataError::Failed { .. } | DataError::Unknown { .. } => {
+            Look::Unseen(text)
+        }
+        DataError::Unauthorized { .. }
+        | DataError::Unfit { .. }
+        | DataError::Guarded { .. }
+        | DataError::NotFrozen { .. }
+        | DataError::Lapsed { .. }
+        | DataError::BadBackup { .. }
+        | DataError::Lost => Look::Refused(text),
+    }
+}
+
+/// What a failed call means. A long work that failed is not begun again by itself: whoever ordered it decides.
+pub(super) fn failed(error: &DataError) -> Acted {
+    let text = error.to_string();
+    match error {
+        DataError::Unreachable { .. } => Acted::Later(text),
+        DataError::Unauthorized { .. }
+        | DataError::Unfit { .. }
+        | DataError::Guarded { .. }
+        | DataError::Failed { .. }
+        | DataError::BadBackup { .. }
+        | DataError::Lost => Acted::Refused(text),
+        DataError::NotFrozen { .. } | DataError::Lapsed { .. } => Acted::NotReady(text),
+        DataError::Unknown { .. } => Acted::Unknown { why: text, in_flight: IN_FLIGHT },
+    }
+}
+
+/// Whether a side can take no write until somebody thaws it.
+pub(super) fn is_fenced(access: &Access) -> bool {
+    match access {
+        Access::Frozen { until: None, .. } => true,
+        Access::Frozen { until: Some(_), .. }
+        | Access::Writable
+        | Access::Lapsed { .. }
+        | Access::Unguarded => false,
+    }
+}

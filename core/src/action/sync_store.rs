@@ -1,0 +1,165 @@
+//! Bring a store's data from production to the stand-by.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{self, Either};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::perform::{doubling, milliseconds};
+use super::store::{IN_FLIGHT, failed, find, inspect, side};
+use super::{Acted, Context, Look, Perform};
+use crate::journal::Fact;
+use crate::model::{BackupKey, Direction, RunId, StoreRef, Verification};
+use crate::port::{Access, Copied, Inspection, SyncOrder, SyncPurpose, Synced};
+
+/// How often a sync looks whether somebody asked to stop.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// A sync of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncStore {
+    /// The store.
+    pub store: StoreRef,
+    /// From the side that is production by then, to the other one.
+    pub direction: Direction,
+    /// What for.
+    pub purpose: SyncPurpose,
+    /// The key of the backup; `None`: the minute in which the run began, in UTC.
+    pub key: Option<BackupKey>,
+    /// How to compare afterwards.
+    pub verify: Verification,
+    /// Whether the stand-by's data may be lost even where it holds what production does not.
+    pub overwrite: bool,
+    /// How long it may take, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Syncing<'a> {
+    action: &'a SyncStore,
+    synced: Option<Synced>,
+}
+
+impl<'a> Syncing<'a> {
+    pub(super) fn new(action: &'a SyncStore) -> Self {
+        Self { action, synced: None }
+    }
+
+    fn order(&self, context: &Context<'_>) -> SyncOrder {
+        let action = self.action;
+        SyncOrder {
+            direction: action.direction.clone(),
+            purpose: action.purpose,
+            run: context.run.clone(),
+            key: action
+                .key
+                .clone()
+                .unwrap_or_else(|| BackupKey::by_hand(&context.began.to_zoned(TimeZone::UTC))),
+            verify: action.verify,
+            overwrite: action.overwrite,
+            deadline: Duration::from_millis(action.deadline_ms),
+        }
+    }
+
+    fn sight(&self, context: &Context<'_>, inspection: &Inspection) -> Result<Look, Look> {
+        let action = self.action;
+        if action.purpose == SyncPurpose::Rehearsal {
+            return Ok(match &self.synced {
+                Some(synced) => Look::Done(vec![Fact::Synced(Box::new(synced.clone()))]),
+                None => Look::Ready { partial: false },
+            });
+        }
+        let source = side(inspection, &action.store, action.direction.from())?;
+        let target = side(inspection, &action.store, action.direction.to())?;
+        if self.arrived(context.run, inspection, target.copied.as_ref()) {
+            return Ok(Look::Done(vec![self.fact(target.copied.as_ref())]));
+        }
+        let frozen = matches!(&source.access, Access::Frozen { by, .. } if by == context.run);
+        if action.purpose == SyncPurpose::Final && !frozen {
+            let why = format!("{}: the source of the last sync is not frozen by this run", source.place);
+            return Ok(Look::NotReady { why, partial: false });
+        }
+        Ok(Look::Ready { partial: false })
+    }
+
+    /// What was synced: as this process did it, or as it stands beside the data where another process did.
+    fn fact(&self, copied: Option<&Copied>) -> Fact {
+        match (&self.synced, copied) {
+            (Some(synced), _) => Fact::Synced(Box::new(synced.clone())),
+            (None, Some(copied)) => Fact::Synced(Box::new(Synced::found(copied.clone()))),
+            (None, None) => Fact::AlreadyDone,
+        }
+    }
+
+    /// Whether the stand-by holds what this run shall bring, by what stands beside the data itself.
+    fn arrived(&self, run: &RunId, inspection: &Inspection, copied: Option<&Copied>) -> bool {
+        let from = self.action.direction.from();
+        let flows = inspection.stream.as_ref().is_none_or(|stream| stream.running && stream.from == *from);
+        let copied = copied.is_some_and(|copied| {
+            copied.run == *run
+                && copied.from == *from
+                && copied.verified >= self.action.verify
+                && (copied.complete || self.action.purpose != SyncPurpose::Final)
+        });
+        copied && (flows || self.action.purpose == SyncPurpose::Final)
+    }
+}
+
+#[async_trait]
+impl Perform for Syncing<'_> {
+    async fn look(&mut self, context: &Context<'_>) -> Look {
+        let inspection = match inspect(context, &self.action.store).await {
+            Ok(inspection) => inspection,
+            Err(look) => return look,
+        };
+        match self.sight(context, &inspection) {
+            Ok(look) | Err(look) => look,
+        }
+    }
+
+    async fn act(&mut self, context: &Context<'_>) -> Acted {
+        let found = match find(context, &self.action.store) {
+            Ok(found) => found,
+            Err(why) => return Acted::Refused(why),
+        };
+        let order = self.order(context);
+        let clock = &context.ports.clock;
+        let began = clock.monotonic();
+        let stopped = async {
+            loop {
+                if context.stop.is_stopped() {
+                    return "stopped by its operator".to_owned();
+                }
+                if clock.monotonic().saturating_sub(began) > order.deadline {
+                    return format!("not done after {} s", order.deadline.as_secs());
+                }
+                clock.sleep(GLANCE).await;
+            }
+        };
+        let work = found.sync(&order, &*context.overseer);
+        match future::select(work, std::pin::pin!(stopped)).await {
+            Either::Left((Ok(synced), _)) => {
+                let took_ms = milliseconds(clock.monotonic().saturating_sub(began));
+                self.synced = Some(Synced { took_ms, ..synced });
+                Acted::Accepted(Vec::new())
+            }
+            Either::Left((Err(error), _)) => failed(&error),
+            // Dropped with all that it had begun; a later sync clears away what it left.
+            Either::Right((_, _)) if context.stop.is_stopped() => {
+                Acted::Later("stopped by its operator".to_owned())
+            }
+            Either::Right((why, _)) => Acted::Refused(format!("{}: {why}", self.action.store)),
+        }
+    }
+
+    fn pause(&self, looks: u32) -> Duration {
+        doubling(Duration::from_millis(250), Duration::from_secs(30), looks)
+    }
+
+    fn in_flight(&self, _: &Context<'_>) -> Duration {
+        IN_FLIGHT
+    }
+}
