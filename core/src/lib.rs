@@ -69,3 +69,4 @@ pub mod plan;
 pub mod port;
 pub mod report;
 pub mod retention;
+pub mod schedule;
