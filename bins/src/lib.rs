@@ -18,6 +18,7 @@ mod render;
 mod secret;
 mod session;
 mod signals;
+pub mod units;
 
 pub use commands::{swap_roles, switchover};
 pub use exit::{Exit, Stop};

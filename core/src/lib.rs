@@ -68,3 +68,5 @@ pub mod observe;
 pub mod plan;
 pub mod port;
 pub mod report;
+pub mod retention;
+pub mod schedule;
