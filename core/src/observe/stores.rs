@@ -167,6 +167,7 @@ impl Seen<'_> {
 
     fn age(&self, standby: &SideName) -> Option<Finding> {
         let rpo = self.policy.rpo?;
+        self.inspection.sides.get(standby)?;
         let age = data_age(self.inspection, standby, self.at);
         let message = match age {
             Some(age) if age <= rpo => return None,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use switchover::execute::{RunEnd, RunError};
-use switchover::journal::{Fact, Outcome, PauseReason};
+use switchover::journal::{Fact, Outcome, PauseReason, Seq};
 use switchover::model::{Role, SideName, StoreRef};
 use switchover::plan::{Intent, PlanError, SyncRequest, plan_sync};
 use switchover::port::{Clock as _, Method};
-use switchover_tests::fake::{DataCall, DataFault, FakeStore, NameCall, NameFault, World};
+use switchover_tests::fake::{DataCall, DataFault, FakeStore, MemoryStore, NameCall, NameFault, World};
 
 use super::support::{Desk, Trouble, ask, millis, seconds, small, zone};
 
@@ -27,6 +27,44 @@ fn with_stores() -> World {
         world.add_store("live", called, method);
     }
     world
+}
+
+/// Whatever became of a run: each store takes writes on one side only, the one that DNS calls production.
+fn one_production(desk: &Desk, when: &str) {
+    let production = if desk.swapped() { desk.world.second() } else { desk.world.first() };
+    assert!(desk.swapped() || desk.as_before(), "{when}: half swapped");
+    for (name, fake) in &desk.world.stores {
+        assert_eq!(fake.writable(), [production.clone()], "{when}: {name}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_at_any_entry_leaves_a_run_that_ends_with_one_production() {
+    let desk = Desk::new(with_stores());
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    let entries = desk.entries().len() as u64;
+    assert!(entries > 40);
+    for seq in (0..entries).map(Seq) {
+        for after in [false, true] {
+            let desk = Desk::new(with_stores());
+            let crash = if after { MemoryStore::crash_after } else { MemoryStore::crash_before };
+            crash(&desk.world.store, seq);
+            let process = desk.process();
+            let request = ask(Intent::Switchover);
+            let clients = Clients::new(&desk.world);
+            let end = desk.world.run_until_crash(clients.beside(process.perform(&request)));
+            assert!(end.is_none(), "{seq} was never reached: {end:?}");
+            let next = desk.process();
+            let end = match desk.world.run(clients.beside(next.resume())) {
+                Ok(end) => end.outcome,
+                Err(Trouble::Run(RunError::NothingOpen)) => None,
+                Err(other) => panic!("{seq}: {other:?}"),
+            };
+            assert!(matches!(end, None | Some(Outcome::Completed | Outcome::Undone)), "{seq}: {end:?}");
+            one_production(&desk, &format!("crash {} entry {seq}", if after { "after" } else { "before" }));
+            clients.nothing_is_lost();
+        }
+    }
 }
 
 /// Clients that write all the time, to wherever the site's name leads and, as those who do not hear of the swap, to the side that they
