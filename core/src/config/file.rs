@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::document::Node;
 use super::{ConfigPath, KindName, SecretRef, Source, Warning, lint};
-use crate::model::{CheckName, Keep, Pair, PairName, ServiceName, SideName, StoreRef};
+use crate::model::{CheckName, Pair, PairName, ServiceName, SideName, StoreRef};
 use crate::near::nearest;
+use crate::retention::Policy;
 
 /// A configuration that was found good.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub struct StoreSpec {
     /// Its provider.
     pub provider: ProviderSpec,
     /// Which of its backups are kept.
-    pub keep: Option<Keep>,
+    pub keep: Policy,
     /// Where the URL of its dead man's switch is to be found.
     pub ping: Option<SecretRef>,
 }

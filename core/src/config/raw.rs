@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Period, PortKind, SecretRef};
-use crate::model::Keep;
+use crate::retention::Counts;
 
 /// The key that names a provider's kind.
 pub(super) const PROVIDER: &str = "provider";
@@ -157,7 +157,7 @@ pub(super) struct Store {
     /// The most by which a scheduled run is put off, so that many do not start at once; 0s if left out.
     jitter: Option<Period>,
     /// Which backups are kept when old ones are pruned; all of them if left out.
-    keep: Option<Keep>,
+    keep: Option<Counts>,
     /// After how long a sync compares all content again, and not the counts alone; 7d if left out, never if 0s.
     verify_content_every: Option<Period>,
     /// How long a sync may take; 12h if left out.

@@ -91,6 +91,12 @@ impl Engine {
         assess(&self.pair, &observation, history)
     }
 
+    /// As [`Engine::observe`], and looks at the stores for everything that could stop a sync. Changes nothing.
+    pub async fn inspect(&self, environments: &[Environment], history: &PairState) -> Snapshot {
+        let observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;
+        assess(&self.pair, &observation, history)
+    }
+
     /// As [`Engine::observe`], and tries whether every credential can write and the stand-by passes its checks. Changes nothing.
     pub async fn preflight(&self, environments: &[Environment], history: &PairState) -> Snapshot {
         let mut observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;

@@ -19,4 +19,4 @@ pub use pair::{
     DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,
 };
 pub use record::{Record, RecordData, RecordId, RecordKind, RecordValue, Ttl};
-pub use store::{Keep, StorePolicy, Timetable};
+pub use store::{StorePolicy, Timetable};

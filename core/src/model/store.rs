@@ -2,24 +2,7 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::StoreName;
-
-/// Which backups are kept. A backup that any of the rules keeps is kept, and so is the last verified one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Keep {
-    /// How many of the newest.
-    pub last: u32,
-    /// Of how many days the newest.
-    pub daily: u32,
-    /// Of how many weeks the newest.
-    pub weekly: u32,
-    /// Of how many months the newest.
-    pub monthly: u32,
-}
 
 /// When a store is synced by the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]

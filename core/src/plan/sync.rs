@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::planner::finished;
 use super::steps::stage;
 use super::stores::Ordered;
-use super::{Intent, Plan, PlanError};
+use super::{Intent, OnFailure, Plan, PlanError, Step};
 use crate::journal::PairState;
 use crate::model::{BackupKey, Direction, EnvironmentName, Pair, StorePolicy, StoreRef, Verification};
 use crate::observe::{Finding, FindingKind, Place, Snapshot};
@@ -66,6 +66,12 @@ pub fn plan_sync(
         let (key, overwrite, deadline) = (request.key.clone(), request.overwrite, policy.deadline);
         steps.push(Ordered { store, direction, purpose, key, verify, overwrite, deadline }.step());
     }
+    let several = steps.len() > 1;
+    let steps = steps.into_iter().map(|step| match several {
+        // What became of one store is no reason to leave the others.
+        true => step.map(|step| Step { on_failure: OnFailure::Note, ..step }),
+        false => step,
+    });
     let stages = stage("Bring the stand-by's data up to date", steps).into_iter().collect();
     let plan = Plan {
         pair: pair.name.clone(),

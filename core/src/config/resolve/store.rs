@@ -10,6 +10,7 @@ use super::period::{DAY, Sensible};
 use super::{Reader, span_of};
 use crate::model::{EnvironmentName, StoreName, StorePolicy, StoreRef, Timetable};
 use crate::near::nearest;
+use crate::retention::{Counts, Policy};
 
 /// The key of a provider's options that names both sides.
 const SIDES: &str = "sides";
@@ -38,7 +39,7 @@ impl Reader {
             let path = path.key(&entry.key);
             self.both_sides(entry, &path, sides);
             let policy = self.policy(name.clone(), entry, &path);
-            let keep = self.field(&entry.node, &path, "keep");
+            let keep = self.keep(&entry.node, &path);
             let ping = self.field(&entry.node, &path, "ping");
             if let Some(provider) = self.spec(&entry.node, &path, PortKind::Store) {
                 let store = StoreRef { environment: environment.clone(), store: name };
@@ -47,6 +48,14 @@ impl Reader {
             policies.push(policy);
         }
         policies
+    }
+
+    fn keep(&mut self, node: &Node, path: &ConfigPath) -> Policy {
+        let counts: Option<Counts> = self.field(node, path, "keep");
+        Policy::try_from(counts).unwrap_or_else(|error| {
+            self.report(Problem::new(error.to_string(), &path.key("keep"), span_of(node, "keep")));
+            Policy::EVERYTHING
+        })
     }
 
     fn policy(&mut self, name: StoreName, entry: &Entry, path: &ConfigPath) -> StorePolicy {

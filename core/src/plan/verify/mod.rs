@@ -47,8 +47,8 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
 fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
-    let turns = action.as_sync_store().is_some_and(|sync| sync.purpose == SyncPurpose::Routine);
-    asks_resolvers || turns
+    let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
+    asks_resolvers || goes_on
 }
 
 struct Checker<'a> {
@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers and the turning round of a stream may fail without stopping the run",
+                "only a question to public resolvers and a sync that is not the last may fail without stopping the run",
             );
         }
         for stage in &plan.stages {

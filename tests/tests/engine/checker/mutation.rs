@@ -139,7 +139,7 @@ const OPPOSITE: &str = "what undoes a step is its exact opposite";
 const RIGHT_SIDE: &str = "after the swap a name leads to the side of its role";
 const CHECKS: &str = "a side passes its checks before it takes production";
 const ONLY_RESOLVERS: &str =
-    "only a question to public resolvers and the turning round of a stream may fail without stopping the run";
+    "only a question to public resolvers and a sync that is not the last may fail without stopping the run";
 
 macro_rules! mutations {
     ($($of:ident, $called:literal, $rule:expr, $apply:expr;)*) => {
