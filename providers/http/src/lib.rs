@@ -7,13 +7,17 @@
 //! after the address behind it was taken away, so it would prove nothing about what a new visitor meets. The price is a
 //! TCP handshake and, for HTTPS, a TLS handshake per check.
 //!
+//! Beside them stands [`Heartbeat`]: the ping to a service that raises an alarm when it hears nothing.
+//!
 //! Needs a tokio runtime with I/O and time enabled.
 
 mod failure;
+mod heartbeat;
 mod http;
 mod status;
 mod tcp;
 
+pub use heartbeat::{Heartbeat, HeartbeatError, HeartbeatStyle, Signal};
 pub use http::{HttpCheck, HttpCheckError, HttpCheckOptions, Method, Scheme};
 pub use status::{StatusError, StatusSet};
 pub use tcp::{TcpCheck, TcpCheckOptions};
