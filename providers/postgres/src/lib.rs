@@ -11,12 +11,19 @@
 mod connect;
 mod facts;
 mod freeze;
+mod lsn;
 mod options;
+mod schema;
+mod stream;
+mod tables;
 mod text;
+mod verify;
 
 pub use connect::{Login, Resolve, Server, Session};
 pub use facts::Facts;
 pub use freeze::{Freezer, GUARD, SCHEMA, Seen, problems};
+pub use lsn::{Lsn, LsnError};
 pub use options::{
     PostgresError, PostgresMethod, PostgresOptions, PostgresReplication, PostgresSide, PostgresUser, SslMode,
 };
+pub use stream::Streaming;

@@ -6,7 +6,7 @@ mod session;
 mod tls;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -66,6 +66,7 @@ pub struct Server {
     connect_timeout: Duration,
     statement_timeout: Duration,
     idle: Mutex<Vec<Session>>,
+    version: OnceLock<i32>,
 }
 
 impl fmt::Debug for Server {
@@ -103,6 +104,7 @@ impl Server {
             connect_timeout: options.connect_timeout.0,
             statement_timeout: options.statement_timeout.0,
             idle: Mutex::default(),
+            version: OnceLock::new(),
         })
     }
 
@@ -154,6 +156,16 @@ impl Server {
     /// Closes every idle connection.
     pub fn forget(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The server's version as a number (150018 is 15.18), asked once.
+    pub async fn version(&self, session: &Session) -> Result<i32, DataError> {
+        if let Some(version) = self.version.get() {
+            return Ok(*version);
+        }
+        let query = "SELECT pg_catalog.current_setting('server_version_num')::int";
+        let row = session.query_typed_one(query, &[]).await.map_err(|error| self.told(&error))?;
+        Ok(*self.version.get_or_init(|| row.get(0)))
     }
 
     /// A new connection as the admin, to another database of the same server.

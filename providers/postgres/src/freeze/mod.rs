@@ -36,8 +36,10 @@ use tokio::sync::Mutex;
 use crate::connect::{Server, Session};
 use hold::{Hold, Taken};
 
+pub(crate) use install::unguarded;
 pub use preflight::problems;
 pub use state::Seen;
+pub(crate) use state::{is_missing, moment};
 
 /// The name of every object of the freeze that stands outside of the schema `switchover`: the triggers and the event trigger. A dump that
 /// is restored elsewhere must leave out that schema and these.
@@ -96,6 +98,13 @@ impl Freezer {
         }
         server.keep(session);
         Ok(())
+    }
+
+    /// Installs what a freeze needs, and puts a guard at every table, without refusing anybody: a freeze takes no lock on a table then.
+    pub(crate) async fn prepare(&self, session: &Session) -> Result<(), DataError> {
+        let seen = Seen::read(&self.server, session).await?;
+        install::install(&self.server, session, &seen).await?;
+        install::guard(&self.server, session).await
     }
 
     /// See [`switchover::port::Store::thaw`].

@@ -95,6 +95,9 @@ pub(crate) async fn boss(name: &str) -> Client {
 /// Makes both databases anew. The application owns its tables.
 pub(crate) async fn fresh(schema: &str) {
     for name in [A, B] {
+        unsubscribe(name).await;
+    }
+    for name in [A, B] {
         clear(name).await;
         let root = connect(port(name), "boss", "postgres").await;
         root.batch_execute(&format!(
@@ -110,7 +113,7 @@ pub(crate) async fn fresh(schema: &str) {
 
 pub(crate) const ENTRIES: &str = "CREATE TABLE entries (key text PRIMARY KEY, value text NOT NULL)";
 
-async fn clear(name: &str) {
+async fn unsubscribe(name: &str) {
     let root = connect(port(name), "boss", "postgres").await;
     let databases =
         root.query("SELECT datname FROM pg_database WHERE datname LIKE $1", &[&format!("{DATABASE}%")]).await;
@@ -133,6 +136,10 @@ async fn clear(name: &str) {
             inside.batch_execute(&format!("DROP SUBSCRIPTION \"{sub}\"")).await.unwrap();
         }
     }
+}
+
+async fn clear(name: &str) {
+    let root = connect(port(name), "boss", "postgres").await;
     let drop_slots = "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE active_pid IS NOT NULL";
     root.query(drop_slots, &[]).await.unwrap();
     root.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active", &[])
