@@ -136,7 +136,7 @@ impl Content {
                 match other.columns.get(column) {
                     Some(same) if same == kind => {}
                     Some(differs) => {
-                        found.push(format!("the column {name}.{column} is {differs}, not {kind}"))
+                        found.push(format!("the column {name}.{column} is {differs}, not {kind}"));
                     }
                     None => found.push(format!("the column {name}.{column} is missing")),
                 }

@@ -231,7 +231,7 @@ async fn differences(one: (&Server, &Looked), other: (&Server, &Looked)) -> Vec<
         if own.tables.is_empty() {
             match schema::absent_roles((from, &source.session), (to, &standby.session)).await {
                 Ok(roles) if !roles.is_empty() => {
-                    tell(format!("roles are missing: {}", roles.join(", ")), "create them there")
+                    tell(format!("roles are missing: {}", roles.join(", ")), "create them there");
                 }
                 Ok(_) | Err(_) => {}
             }
