@@ -51,7 +51,7 @@ impl Work<'_> {
         overseer.permit().await?;
         self.write_copied(&copied).await?;
         self.write_handed(&source, slot).await?;
-        Ok(Synced { copied, bytes: 0, items, deleted: 0, notes })
+        Ok(self.synced(copied, items, notes))
     }
 
     /// The same run's final sync, if nothing has changed since.
@@ -72,7 +72,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let notes = vec!["this run's final sync was done before".to_owned()];
-        Ok(Some(Synced { copied: copied.clone(), bytes: 0, items: 0, deleted: 0, notes }))
+        Ok(Some(self.synced(copied.clone(), 0, notes)))
     }
 
     /// The source must be frozen, and by the same hold as `before`: a lease that ran out is never renewed.

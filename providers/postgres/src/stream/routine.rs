@@ -186,7 +186,7 @@ impl Work<'_> {
         if self.order.verify != Verification::None {
             notes.push("not compared: production goes on writing while data streams".to_owned());
         }
-        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes })
+        Ok(self.synced(copied, 0, notes))
     }
 
     /// What a routine sync would do.
@@ -207,7 +207,12 @@ impl Work<'_> {
         };
         let mark = Mark::now(&halves);
         let copied = self.copied(&mark, Verification::None, false);
-        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes: vec![note.to_owned()] })
+        Ok(self.synced(copied, 0, vec![note.to_owned()]))
+    }
+
+    pub(super) fn synced(&self, copied: Copied, items: u64, notes: Vec<String>) -> Synced {
+        let took_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Synced { copied, bytes: 0, items, deleted: 0, took_ms, notes }
     }
 
     pub(super) fn copied(&self, mark: &Mark, verified: Verification, complete: bool) -> Copied {
