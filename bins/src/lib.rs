@@ -12,6 +12,7 @@ pub mod args;
 mod commands;
 mod exit;
 mod load;
+pub mod metrics;
 mod prompt;
 mod registry;
 mod render;
