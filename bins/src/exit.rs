@@ -161,7 +161,12 @@ impl From<PlanError> for Stop {
             }
             PlanError::RunOpen(_) => Self::new(Exit::PartWay, message)
                 .hint("go on with `swap-roles --resume`, or take it back with `--abort`"),
-            PlanError::Unfit(_) | PlanError::NothingToRevert(_) => Self::new(Exit::Refused, message),
+            PlanError::NoSuchStore(_) => {
+                Self::new(Exit::Usage, message).hint("`switchover timers` lists the stores")
+            }
+            PlanError::Unfit(_) | PlanError::NothingToRevert(_) | PlanError::NoProduction(_) => {
+                Self::new(Exit::Refused, message)
+            }
             PlanError::RolesDiffer(_) => Self::new(Exit::Refused, message)
                 .hint("for example `--environment staging`, or `--to` with a side's name"),
             PlanError::Unsafe(_) => {

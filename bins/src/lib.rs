@@ -19,7 +19,8 @@ mod render;
 mod secret;
 mod session;
 mod signals;
+mod timetable;
 pub mod units;
 
-pub use commands::{swap_roles, switchover};
+pub use commands::{swap_roles, switchover, sync_data};
 pub use exit::{Exit, Stop};

@@ -8,16 +8,22 @@ mod reference;
 mod status;
 mod swap;
 mod swap_open;
+mod sync;
+mod timers;
 
 pub(crate) use init::SideWish;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
+use switchover::execute::Unwatched;
+use switchover::model::PairName;
 
-use crate::args::{Color, Command, Common, ConfigCommand, SwapRoles, Switchover};
+use crate::args::{Color, Command, Common, ConfigCommand, SwapRoles, Switchover, SyncData};
 use crate::exit::{Exit, Stop};
 use crate::render::{BAD, WARN, say, styled};
+use crate::session::Session;
 
 /// What a command comes to.
 type Outcome = Result<Exit, Stop>;
@@ -42,6 +48,22 @@ pub fn switchover() -> ExitCode {
     finish(block_on(dispatch(&arguments)))
 }
 
+/// The program `sync-data`.
+pub fn sync_data() -> ExitCode {
+    let arguments = match SyncData::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    colour(&arguments.common);
+    finish(block_on(sync::run(&arguments)))
+}
+
+async fn backups(common: &Common, pair: Option<&PairName>) -> Outcome {
+    let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
+    let stores = session.pair.stores.keys().cloned().collect();
+    sync::list(&session, &stores, common).await
+}
+
 async fn dispatch(arguments: &Switchover) -> Outcome {
     let common = &arguments.common;
     match &arguments.command {
@@ -54,6 +76,8 @@ async fn dispatch(arguments: &Switchover) -> Outcome {
         Command::History { pair, entries } => history::list(common, pair.as_ref(), *entries).await,
         Command::Report { run, pair } => history::report(common, pair.as_ref(), run.as_ref()).await,
         Command::Verify { pair } => history::verify(common, pair.as_ref()).await,
+        Command::Backups { pair } => backups(common, pair.as_ref()).await,
+        Command::Timers(arguments) => timers::run(common, arguments).await,
         Command::Config { command: ConfigCommand::Schema } => reference::schema(),
         Command::Completions { shell, program } => reference::completions(*shell, *program),
         Command::Man { program } => reference::manual(*program),

@@ -24,10 +24,7 @@ pub(super) struct Planned {
 
 /// Runs the preflight and makes a plan; what stops it is shown at its place in the file.
 pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned, Stop> {
-    let journal = session.engine.journal().await?;
-    if let Some(open) = journal.state().open_run() {
-        return Err(open_run(session, &journal, &open.id).await);
-    }
+    let journal = settled(session).await?;
     let names: Vec<_> = request.environments.iter().cloned().collect();
     let environments = session.environments(&names)?;
     let snapshot = session.engine.preflight(&environments, journal.state()).await;
@@ -46,6 +43,20 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
             Err(Stop::from(error))
         }
     }
+}
+
+/// The journal without an unfinished run. A sync that was cut off is closed: what it left is cleared away by the next one.
+pub(super) async fn settled(session: &Session) -> Result<Journal, Stop> {
+    let journal = session.engine.journal().await?;
+    let Some(open) = journal.state().open_run() else { return Ok(journal) };
+    let (run, intent) = (open.id.clone(), open.plan.intent);
+    let alive = session.engine.alive(&journal).await?.is_some();
+    if intent != Intent::Sync || alive {
+        return Err(open_run(session, &journal, &run).await);
+    }
+    let why = "cut off; closed by the next run";
+    drop(session.engine.abort(journal, why).await?);
+    Ok(session.engine.journal().await?)
 }
 
 /// An unfinished run: held by somebody, or left part-way.
@@ -87,6 +98,7 @@ pub(super) async fn run(
 
 /// Writes a plan to standard output, and says by the exit code whether there is something to do, if that was asked for.
 pub(super) fn show(planned: &Planned, common: &Common, detailed_exitcode: bool) -> Outcome {
-    render::out(&render::plan::plan(&planned.plan, &planned.snapshot, common.output)?)?;
+    let history = planned.journal.state();
+    render::out(&render::plan::plan(&planned.plan, &planned.snapshot, history, common.output)?)?;
     Ok(if detailed_exitcode && !planned.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use switchover::config::schema as schema_of;
 
 use super::Outcome;
-use crate::args::{Program, SwapRoles, Switchover};
+use crate::args::{Program, SwapRoles, Switchover, SyncData};
 use crate::exit::{Exit, Stop};
 use crate::registry;
 use crate::render::{json, out};
@@ -20,6 +20,7 @@ fn command(program: Program) -> clap::Command {
     match program {
         Program::Switchover => Switchover::command(),
         Program::SwapRoles => SwapRoles::command(),
+        Program::SyncData => SyncData::command(),
     }
 }
 

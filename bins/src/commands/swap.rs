@@ -57,7 +57,8 @@ pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
-    say(render::plan::plan(&planned.plan, &planned.snapshot, Output::Table)?);
+    let history = planned.journal.state();
+    say(render::plan::plan(&planned.plan, &planned.snapshot, history, Output::Table)?);
     ask(&planned.plan, arguments.yes)?;
     signals::listen(session.engine.stop.clone());
     let end = session.engine.start(planned.journal, planned.plan, arguments.reason.clone()).await?;

@@ -14,6 +14,7 @@ fn path(pair: &PairName, place: &Place) -> ConfigPath {
         Place::Side { side } => ConfigPath::side(pair, side, SideField::Addresses),
         Place::Zone { zone } => ConfigPath::service(&zone.service),
         Place::Environment { environment } => ConfigPath::environment(pair, environment),
+        Place::Store { store } => ConfigPath::store(pair, store),
         Place::Endpoint { environment, index, field } => {
             ConfigPath::endpoint(pair, environment, *index, *field)
         }

@@ -6,9 +6,10 @@ pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod stores;
 pub(crate) mod table;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -26,6 +27,11 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Whether somebody reads standard output on a terminal.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Writes data to standard output. A reader that has gone away is no error.
 pub(crate) fn out(text: &str) -> Result<(), Stop> {
     let mut stdout = anstream::stdout().lock();
@@ -40,6 +46,20 @@ pub(crate) fn out(text: &str) -> Result<(), Stop> {
 pub(crate) fn say(text: impl std::fmt::Display) {
     let mut stderr = anstream::stderr().lock();
     writeln!(stderr, "{text}").ok();
+}
+
+/// A number of bytes as people say it: `512 B`, `1.4 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(&str, u64); 4] =
+        [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match UNITS.into_iter().find(|(_, size)| count >= *size) {
+        // Tenths are whole numbers here, so that nothing is lost on large ones.
+        Some((unit, size)) => {
+            let tenths = count / (size / 10);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{count} B"),
+    }
 }
 
 /// A JSON document, indented or on one line.

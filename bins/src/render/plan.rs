@@ -1,12 +1,16 @@
 //! A plan with its real values.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Serialize;
-use switchover::action::{Action, ChangeRecords, PlannedChange, Servers};
-use switchover::model::RecordData;
+use switchover::action::{Action, PlannedChange, Servers, SyncStore};
+use switchover::config::Period;
+use switchover::journal::PairState;
+use switchover::model::{RecordData, Verification};
 use switchover::observe::Snapshot;
 use switchover::plan::{Intent, Plan, Step};
+use switchover::report::Estimate;
 
 use super::table::table;
 use super::{BOLD, DIM, json, styled};
@@ -19,25 +23,32 @@ struct Document<'a> {
     schema: &'static str,
     digest: String,
     empty: bool,
+    writes_refused: Option<Estimate>,
     plan: &'a Plan,
 }
 
 /// A plan in the form that was asked for.
-pub(crate) fn plan(plan: &Plan, snapshot: &Snapshot, output: Output) -> Result<String, Stop> {
+pub(crate) fn plan(
+    plan: &Plan,
+    snapshot: &Snapshot,
+    history: &PairState,
+    output: Output,
+) -> Result<String, Stop> {
     let document = Document {
         schema: "switchover/plan/1",
         digest: plan.digest().to_string(),
         empty: plan.is_empty(),
+        writes_refused: Estimate::of(plan, history),
         plan,
     };
     match output {
         Output::Json => json(&document, false),
         Output::Jsonl => json(&document, true),
-        Output::Table | Output::Markdown => Ok(for_people(plan, snapshot, output)),
+        Output::Table | Output::Markdown => Ok(for_people(plan, snapshot, history, output)),
     }
 }
 
-fn for_people(plan: &Plan, snapshot: &Snapshot, output: Output) -> String {
+fn for_people(plan: &Plan, snapshot: &Snapshot, history: &PairState, output: Output) -> String {
     if plan.is_empty() {
         return format!("{}: nothing to do\n", plan.pair);
     }
@@ -45,8 +56,11 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, output: Output) -> String {
     for shift in &plan.shifts {
         text += &format!("  {}: production from {} to {}\n", shift.environment, shift.from, shift.to);
     }
-    text.push('\n');
-    text += &table(output, &["environment", "name", "type", "from", "to", "ttl"], rows(plan, snapshot));
+    let rows = rows(plan, snapshot);
+    if !rows.is_empty() {
+        text.push('\n');
+        text += &table(output, &["environment", "name", "type", "from", "to", "ttl"], rows);
+    }
     text += "\nStages\n";
     for (place, stage) in plan.stages.iter().enumerate() {
         let pivot = if Some(place) == plan.pivot_stage() {
@@ -59,6 +73,7 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, output: Output) -> String {
             text += &format!("     - {}\n", what(step));
         }
     }
+    text += &refusal(plan, history);
     for note in &plan.notes {
         text += &format!("\nNote: {note}\n");
     }
@@ -71,13 +86,7 @@ fn title(plan: &Plan) -> String {
         Intent::Revert => format!("Revert the latest switchover of {}", plan.pair),
         Intent::Prepare => format!("Prepare {} for a switchover", plan.pair),
         Intent::RestoreTtl => format!("Restore the TTLs of {}", plan.pair),
-    }
-}
-
-fn changed(action: &Action) -> Option<&ChangeRecords> {
-    match action {
-        Action::ChangeRecords(change) => Some(change),
-        Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) => None,
+        Intent::Sync => format!("Bring the stand-by of {} up to date", plan.pair),
     }
 }
 
@@ -85,8 +94,11 @@ fn changed(action: &Action) -> Option<&ChangeRecords> {
 fn rows(plan: &Plan, snapshot: &Snapshot) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut shown = BTreeSet::new();
-    let changes: Vec<&PlannedChange> =
-        plan.steps().filter_map(|step| changed(&step.action)).flat_map(|change| &change.changes).collect();
+    let changes: Vec<&PlannedChange> = plan
+        .steps()
+        .filter_map(|step| step.action.as_change_records())
+        .flat_map(|change| &change.changes)
+        .collect();
     for view in &snapshot.names {
         for record in &view.records {
             let kind = record.kind();
@@ -148,8 +160,46 @@ fn what(step: &Step) -> String {
         Action::Hold(hold) => {
             format!("for {} s after the stage before", hold.duration().as_secs())
         }
+        Action::FreezeStore(freeze) => match freeze.lease() {
+            Some(lease) => {
+                format!("refuse writes on {}, proved; ends by itself after {}", freeze.side, Period(lease))
+            }
+            None => format!("refuse writes on {} until somebody lets them in, proved again", freeze.side),
+        },
+        Action::ThawStore(thaw) => format!("let {} take writes", thaw.side),
+        Action::SyncStore(sync) => brought(sync),
     };
     format!("{}: {detail}", step.id)
+}
+
+fn brought(sync: &SyncStore) -> String {
+    let how = match sync.verify {
+        Verification::None => "not compared",
+        Verification::Counts => "counts compared",
+        Verification::Content => "all content compared",
+    };
+    let key = sync.key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+    let over = if sync.overwrite { ", writing over what only the stand-by holds" } else { "" };
+    format!("{}{key}, {how}{over}", sync.direction)
+}
+
+/// How long writes will be refused, in words; empty where none are.
+fn refusal(plan: &Plan, history: &PairState) -> String {
+    let Some(estimate) = Estimate::of(plan, history) else { return String::new() };
+    let known = Period(Duration::from_millis(estimate.refused_ms.div_ceil(100) * 100));
+    if estimate.unmeasured.is_empty() {
+        return format!("\nWrites will be refused for about {known}, by what earlier runs took\n");
+    }
+    let stores: Vec<String> = estimate.unmeasured.iter().map(ToString::to_string).collect();
+    let stores = stores.join(", ");
+    if estimate.refused_ms == 0 {
+        return format!(
+            "\nWrites will be refused while the last data is brought over; {stores}: never measured\n"
+        );
+    }
+    format!(
+        "\nWrites will be refused for at least {known}, by what earlier runs took; {stores}: never measured\n"
+    )
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -10,6 +10,7 @@ use switchover::execute::{Progress, Watcher};
 use switchover::journal::Way;
 use switchover::model::StepId;
 use switchover::plan::Step;
+use switchover::port::{Advance, Unit};
 use switchover::report::learnt;
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, say, styled};
@@ -29,6 +30,7 @@ pub(crate) struct Live {
 struct Shown {
     bar: Option<ProgressBar>,
     expected: Option<Duration>,
+    began: Instant,
     last_said: Instant,
 }
 
@@ -62,7 +64,10 @@ impl Live {
             bar.set_message(named(step, way));
             bar
         });
-        self.steps().insert(step.id.clone(), Shown { bar, expected, last_said: Instant::now() });
+        self.steps().insert(
+            step.id.clone(),
+            Shown { bar, expected, began: Instant::now(), last_said: Instant::now() },
+        );
     }
 
     fn waits(&self, step: &Step, why: &str, elapsed: Duration) {
@@ -71,6 +76,20 @@ impl Live {
         let expected =
             shown.expected.map(|took| format!(", last time {}", seconds(took))).unwrap_or_default();
         let text = format!("{} ({}{expected}): {why}", step.id, seconds(elapsed));
+        match &shown.bar {
+            Some(bar) => bar.set_message(text),
+            None if shown.last_said.elapsed() >= EVERY => {
+                shown.last_said = Instant::now();
+                self.line(&text);
+            }
+            None => {}
+        }
+    }
+
+    fn advances(&self, step: &Step, advance: &Advance) {
+        let mut steps = self.steps();
+        let Some(shown) = steps.get_mut(&step.id) else { return };
+        let text = format!("{} ({}): {}", step.id, seconds(shown.began.elapsed()), advanced(advance));
         match &shown.bar {
             Some(bar) => bar.set_message(text),
             None if shown.last_said.elapsed() >= EVERY => {
@@ -91,6 +110,22 @@ impl Live {
 
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// How far long work is, in words: `dumping: 1.2 GB of 3.4 GB`.
+fn advanced(advance: &Advance) -> String {
+    let amount = |count: u64| match advance.unit {
+        Unit::Bytes => super::bytes(count),
+        Unit::Files => format!("{count} files"),
+        Unit::Parts => count.to_string(),
+        Unit::Percent => format!("{count} %"),
+    };
+    match (advance.unit, advance.total) {
+        (Unit::Percent, _) | (_, None) => format!("{}: {}", advance.phase, amount(advance.done)),
+        (Unit::Bytes | Unit::Files | Unit::Parts, Some(total)) => {
+            format!("{}: {} of {}", advance.phase, amount(advance.done), amount(total))
+        }
+    }
 }
 
 fn named(step: &Step, way: Way) -> String {
@@ -117,6 +152,11 @@ impl Watcher for Live {
             Progress::Failed { step, way, failure, elapsed } => {
                 let text = format!("{}: {}", named(step, *way), failure.message);
                 self.ended(step, &format!("  {} {text} ({})", styled(BAD, "failed"), seconds(*elapsed)));
+            }
+            Progress::Advances { step, advance } => self.advances(step, advance),
+            Progress::LeaseAtRisk { store, why } => {
+                let head = styled(WARN, "the freeze may run out");
+                self.line(&format!("  {head} {store}: {why}"));
             }
             Progress::TurnedBack { why } => self.line(&format!("{}: {why}", styled(WARN, "turning back"))),
             Progress::ProbeFailed { name, why } => {

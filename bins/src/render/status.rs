@@ -84,6 +84,7 @@ fn for_people(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Out
         &["environment", "name", "role", "leads to", "side", "ttl"],
         snapshot.names.iter().map(name),
     );
+    text += &super::stores::stores(pair, snapshot, history, output);
     if let Some(run) = history.open_run() {
         text += &format!(
             "\n{} run {} ({}) is {}: `swap-roles --resume` or `swap-roles --abort`\n",

@@ -1,5 +1,7 @@
 //! The command lines, as types.
 
+mod sync;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use switchover::model::{EnvironmentName, PairName, RunId, SideName, ZoneName};
 use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
+
+pub use sync::{SyncData, Task};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, or nothing to do · 1 failed, nothing changed ·
@@ -221,6 +225,13 @@ pub enum Command {
         /// The pair; may be left out if the file has one
         pair: Option<PairName>,
     },
+    /// List the backups of a pair's stores, and say why each is kept
+    Backups {
+        /// The pair; may be left out if the file has one
+        pair: Option<PairName>,
+    },
+    /// Show when each store is synced next and how the last time went; or write lines for cron and systemd
+    Timers(Timers),
     /// About the configuration file
     Config {
         /// What about it
@@ -241,6 +252,30 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Program::Switchover)]
         program: Program,
     },
+}
+
+/// What `switchover timers` shows or writes.
+#[derive(Debug, Clone, Args)]
+pub struct Timers {
+    /// The pair; all of the file if left out
+    pub pair: Option<PairName>,
+    /// Write what makes cron or systemd run the schedules, instead of the table
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub units: Option<UnitsFor>,
+    /// With --units: the side that the machine belongs to; it does nothing while that side is production
+    #[arg(long, value_name = "SIDE", requires = "units")]
+    pub side: Option<SideName>,
+}
+
+/// Who is to run the schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UnitsFor {
+    /// Debian's and Ubuntu's cron, which knows no time zone but the machine's.
+    Cron,
+    /// cronie, which takes `CRON_TZ`.
+    Cronie,
+    /// systemd: a service and a timer for each schedule.
+    Systemd,
 }
 
 /// What `switchover plan` swaps.
@@ -268,6 +303,8 @@ pub enum Program {
     Switchover,
     /// The one-shot swap.
     SwapRoles,
+    /// The sync.
+    SyncData,
 }
 
 /// What `switchover init` needs to know; what is left out is asked for on a terminal.

@@ -1,0 +1,53 @@
+//! The schedules of a file: crontab's expressions in their time zones, and the keys that come of them.
+
+use jiff::Timestamp;
+use switchover::config::PairConfig;
+use switchover::model::{BackupKey, PairName, StorePolicy, StoreRef, Timetable};
+use switchover::schedule::{Schedule, Terms, jitter};
+use switchover_cron::{CronSchedule, Expression, zone};
+
+/// A store's schedule, ready to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) store: StoreRef,
+    pub(crate) timetable: Timetable,
+    pub(crate) schedule: CronSchedule,
+    pub(crate) terms: Terms,
+}
+
+/// Reads a timetable, or says what is wrong with it.
+pub(crate) fn read(timetable: &Timetable) -> Result<CronSchedule, String> {
+    let expression: Expression =
+        timetable.expression.parse().map_err(|error: switchover_cron::ExpressionError| error.to_string())?;
+    let zone = zone(&timetable.time_zone).map_err(|error| error.to_string())?;
+    Ok(CronSchedule::new(expression, zone))
+}
+
+/// The schedules of a pair, in the order of the file. Those that cannot be read were reported when the file was loaded.
+pub(crate) fn of(pair: &PairConfig) -> Vec<Planned> {
+    let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
+    stores.filter_map(|(store, policy)| planned(&pair.pair.name, store, policy)).collect()
+}
+
+fn planned(pair: &PairName, store: StoreRef, policy: &StorePolicy) -> Option<Planned> {
+    let timetable = policy.timetable.clone()?;
+    let schedule = read(&timetable).ok()?;
+    let terms = Terms { catch_up: timetable.catch_up, delay: jitter(timetable.jitter, pair, &store) };
+    Some(Planned { store, timetable, schedule, terms })
+}
+
+impl Planned {
+    /// The key of the sync that is for the latest occurrence: the day; for a schedule that fires several times a day, the minute.
+    pub(crate) fn key(&self, now: Timestamp) -> BackupKey {
+        let occurrence = self.schedule.last_until(now).unwrap_or(now);
+        let at = occurrence.to_zoned(self.schedule.zone().clone());
+        let before = occurrence.checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN);
+        let neighbours = [self.schedule.last_until(before), self.schedule.next_after(occurrence)];
+        let same_day = |other: &Timestamp| other.to_zoned(self.schedule.zone().clone()).date() == at.date();
+        if neighbours.iter().flatten().any(same_day) {
+            BackupKey::by_hand(&at)
+        } else {
+            BackupKey::scheduled(&at)
+        }
+    }
+}
