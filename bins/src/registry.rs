@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
-use switchover::config::{Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef};
-use switchover::model::{ServiceName, SideName, Zone};
-use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StateError};
+use switchover::config::{
+    Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef, StoreSpec,
+};
+use switchover::model::{PairName, ServiceName, SideName, StoreRef, Zone};
+use switchover::port::{AddressBook, Backups, Check, Clock, Meter, NameService, Ports, StateError, Store};
 use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
 use switchover_fixed::{FixedAddresses, FixedOptions};
-use switchover_http::{HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
+use switchover_http::{Heartbeat, HeartbeatStyle, HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
 use switchover_runtime::{OsEntropy, TokioClock};
 use switchover_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::exit::{Exit, Stop};
-use crate::secret;
+use crate::{secret, timetable};
 
 /// The journal's file where the configuration names none, beside the configuration.
 const JOURNAL: &str = "switchover.db";
@@ -54,6 +56,8 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     kinds.push(Kind::of::<switchover_rfc2136::Rfc2136Options>(PortKind::Names, "rfc2136"));
     #[cfg(feature = "ec2")]
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
+    #[cfg(feature = "postgres")]
+    kinds.push(Kind::of::<switchover_postgres::PostgresOptions>(PortKind::Store, "postgres"));
     Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
 }
 
@@ -80,14 +84,26 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     let books = join_all(books).await;
     let books = pair.addresses.iter().zip(books).map(|((side, spec), book)| (side.clone(), spec, book));
     let addresses = gathered(&mut faults, books);
+    let stores = pair
+        .stores
+        .iter()
+        .map(|(store, spec)| (store.clone(), &spec.provider, setting.store(&pair.pair.name, store, spec)));
+    let connected = gathered(&mut faults, stores);
+    faults.extend(setting.beside_stores(pair));
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
     let checks = gathered(&mut faults, checks);
     if !faults.is_empty() {
         return Err(Unready::Providers(faults));
     }
+    let mut stores = BTreeMap::new();
+    let mut backups = BTreeMap::new();
+    for (name, connected) in connected {
+        backups.extend(connected.backups.map(|found| (name.clone(), found)));
+        stores.insert(name, connected.store);
+    }
     let ports = journal(config, folder)?;
     let Setting { clock, meter, .. } = setting;
-    Ok(Ports { names, addresses, checks, clock, meter, ..ports })
+    Ok(Ports { names, addresses, checks, stores, backups, clock, meter, ..ports })
 }
 
 /// Opens a configuration's journal and nothing else.
@@ -180,6 +196,51 @@ impl Setting<'_> {
             }
             other => Err(format!("{side}: this program was built without the provider `{other}`")),
         }
+    }
+}
+
+/// A store, and its backups where it keeps some.
+struct Connected {
+    store: Arc<dyn Store>,
+    backups: Option<Arc<dyn Backups>>,
+}
+
+impl Setting<'_> {
+    fn store(&self, pair: &PairName, store: &StoreRef, spec: &StoreSpec) -> Result<Connected, String> {
+        match spec.provider.kind.as_str() {
+            #[cfg(feature = "postgres")]
+            "postgres" => {
+                use switchover_postgres::{PostgresMethod, PostgresOptions, Streaming};
+                let options: PostgresOptions = spec.provider.options().map_err(text)?;
+                let resolve = |reference: &SecretRef| self.secret(reference);
+                match options.method {
+                    PostgresMethod::Streaming => {
+                        let store = Streaming::new(pair, store, &options, &resolve).map_err(text)?;
+                        Ok(Connected { store: Arc::new(store), backups: None })
+                    }
+                    PostgresMethod::Dump => Err("dumps are not there yet".to_owned()),
+                }
+            }
+            other => Err(format!("{store}: this program was built without the provider `{other}`")),
+        }
+    }
+
+    /// What belongs to a store and not to its provider: its schedule, and the URL of its dead man's switch.
+    fn beside_stores(&self, pair: &PairConfig) -> Vec<Fault> {
+        let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
+        let schedules = stores.filter_map(|(store, policy)| {
+            let why = timetable::read(policy.timetable.as_ref()?).err()?;
+            Some((ConfigPath::store(&pair.pair.name, &store).key("schedule"), why))
+        });
+        let pings = pair.stores.iter().filter_map(|(store, spec)| {
+            let why = self.heartbeat(spec.ping.as_ref()?).err()?;
+            Some((ConfigPath::store(&pair.pair.name, store).key("ping"), why))
+        });
+        schedules.chain(pings).collect()
+    }
+
+    fn heartbeat(&self, url: &SecretRef) -> Result<(), String> {
+        Heartbeat::new(self.secret(url)?, HeartbeatStyle::Healthchecks).map(drop).map_err(text)
     }
 }
 

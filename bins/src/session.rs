@@ -1,6 +1,6 @@
 //! One pair, its providers and its engine, from the command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use switchover::config::{Config, PairConfig};
@@ -20,6 +20,8 @@ use crate::render::problems;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) config: Config,
+    /// The folder that relative paths of the file start from.
+    pub(crate) folder: PathBuf,
     pub(crate) pair: PairConfig,
     pub(crate) engine: Engine,
 }
@@ -69,7 +71,7 @@ impl Session {
             }
         };
         let engine = Engine { watcher, ..Engine::new(pair.pair.clone(), ports, holder()) };
-        Ok(Self { config, pair, engine })
+        Ok(Self { config, folder, pair, engine })
     }
 
     /// The named environments, or all, in the order of the file.
