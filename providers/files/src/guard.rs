@@ -27,16 +27,16 @@ impl Seen {
         self.marker.as_ref().and_then(|marker| marker.peer.as_deref())
     }
 
-    /// Whether clients may have written here since the latest sync brought something.
+    /// Whether clients may have written here what the other side does not have. Of a tree that was never synced nothing is known.
     pub(crate) fn diverged(&self) -> bool {
         let open = match self.access {
             Access::Writable | Access::Lapsed { .. } => true,
-            // What the other side does not have shows in the comparison.
-            Access::Frozen { .. } | Access::Unguarded => false,
+            Access::Frozen { .. } => false,
+            // There the comparison tells.
+            Access::Unguarded => return false,
         };
-        let guarded = self.access != Access::Unguarded;
-        let synced = self.marker.as_ref().filter(|marker| marker.copied.is_some());
-        synced.is_some_and(|marker| guarded && (open || marker.opened))
+        let synced = self.marker.as_ref().filter(|marker| marker.copied.is_some() || marker.peer.is_some());
+        synced.is_some_and(|marker| open || marker.opened)
     }
 
     /// Whether a sync to this side began and did not end.

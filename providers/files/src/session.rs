@@ -49,12 +49,17 @@ pub(crate) fn see(
 impl<B: Mirror + Limits> Session<'_, B> {
     pub(crate) fn run(&self) -> Result<Synced, DataError> {
         let (backend, order, control) = (self.backend, self.order, self.control);
-        let (from, to) = self.sides()?;
+        let (mut from, mut to) = self.sides()?;
         guard::places(self.owner, &from, &to, order)?;
+        let begun = self.begun(&self.job(&to))?;
+        if begun.is_some() {
+            // Another sync may have been at work until the lock was had.
+            (from, to) = self.sides()?;
+            guard::places(self.owner, &from, &to, order)?;
+        }
         let complete = order.purpose == SyncPurpose::Final && guard::frozen(&from, &order.run)?;
         let as_of = self.clock.now();
         let mut job = self.job(&to);
-        let begun = self.begun(&job)?;
         job.began = begun.as_ref().and_then(|begun| begun.source);
         control.advance("comparing", 0, None, Unit::Files);
         let (tally, plan) = backend.compare(&job, control)?;
@@ -95,6 +100,7 @@ impl<B: Mirror + Limits> Session<'_, B> {
             bytes: moved.bytes,
             items: moved.files,
             deleted: moved.deleted,
+            took_ms: 0,
             notes: moved.notes,
         })
     }
@@ -203,7 +209,7 @@ impl<B: Mirror + Limits> Session<'_, B> {
 }
 
 fn rehearsed(copied: Copied, tally: &Tally, notes: Vec<String>) -> Synced {
-    Synced { copied, bytes: tally.copy_bytes, items: tally.copies, deleted: tally.deleted, notes }
+    Synced { copied, bytes: tally.copy_bytes, items: tally.copies, deleted: tally.deleted, took_ms: 0, notes }
 }
 
 fn moved_on(verified: &Verified) -> Option<String> {
