@@ -25,6 +25,9 @@ use switchover::port::{Advance, Clock, DataError, Overseer, Unit};
 /// For how long a permission is good.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// For how long one is good to whoever waited for it: the answer itself may take its time.
+const AWAITED: Duration = Duration::from_secs(30);
+
 /// How long threads that were told to stop are waited for, so that a late answer is still heard.
 const WIND_UP: Duration = Duration::from_secs(5);
 
@@ -97,12 +100,13 @@ impl Control {
     /// Returns when permission was given within the last second; asks for it if need be. To be called right before every act that cannot
     /// be taken back.
     pub fn permit(&self) -> Result<(), DataError> {
+        let began = running();
         let mut grant = self.grant();
         loop {
             self.go_on()?;
             match &*grant {
                 Grant::Refused(error) => return Err(error.clone()),
-                Grant::At(Some(at)) if running().saturating_sub(*at) < FRESH => return Ok(()),
+                Grant::At(Some(at)) if good(*at, began) => return Ok(()),
                 Grant::At(_) => {
                     *grant = Grant::Asked(running());
                     if self.shared.events.unbounded_send(Event::Ask).is_err() {
@@ -144,6 +148,11 @@ impl Control {
     fn grant(&self) -> MutexGuard<'_, Grant> {
         self.shared.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn good(asked: Duration, began: Duration) -> bool {
+    let age = running().saturating_sub(asked);
+    age < FRESH || (asked >= began && age < AWAITED)
 }
 
 /// The time since the machine was started, sleep included

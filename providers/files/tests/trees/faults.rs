@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -287,11 +287,13 @@ fn a_source_that_changes_during_the_final_sync_fails_it_and_names_the_file() {
     for number in 0..200 {
         put(&from.join(format!("{}/{number}", number % 7)), "x");
     }
+    trees.sync(0).unwrap();
+    thread::sleep(Duration::from_millis(2100));
+    trees.sync(0).unwrap();
     let store = trees.open();
     trees.run(store.freeze(&sides()[0], &freeze_by("run-1", None))).unwrap();
-    // Past the flag, at the first sign of the second comparison.
-    let writes =
-        Writes { at: "comparing again", path: from.join("3/sneaked in"), once: AtomicBool::new(true) };
+    // Past the flag, when the first comparison has found nothing to do.
+    let writes = Writes { path: from.join("3/sneaked in"), asked: AtomicU32::new(0) };
     let end = trees.run(store.sync(&order(&sides()[0], SyncPurpose::Final, 1), &writes));
     match &end {
         Err(error @ DataError::Failed { .. }) => {
@@ -300,28 +302,28 @@ fn a_source_that_changes_during_the_final_sync_fails_it_and_names_the_file() {
         Ok(_) | Err(_) => panic!("{end:?}"),
     }
     let seen = trees.run(store.inspect(Depth::Glance)).unwrap();
-    assert_eq!(seen.sides[&sides()[1]].copied, None);
+    assert!(seen.sides[&sides()[1]].copied.as_ref().is_none_or(|copied| !copied.complete));
     trees.sync_as(&order(&sides()[0], SyncPurpose::Final, 1)).unwrap();
     assert_eq!(content(&to), content(&from));
 }
 
-/// Writes a file when it hears of a phase. The threads wait meanwhile for their next permission, or are about to compare.
+/// Takes more time to answer than an answer is good for, so that it is asked before the comparison and again after it; writes then.
 #[derive(Debug)]
 struct Writes {
-    at: &'static str,
     path: std::path::PathBuf,
-    once: AtomicBool,
+    asked: AtomicU32,
 }
 
 #[async_trait]
 impl Overseer for Writes {
-    fn advance(&self, advance: &Advance) {
-        if advance.phase == self.at && self.once.swap(false, Ordering::SeqCst) {
-            fs::write(&self.path, "x").unwrap();
-        }
-    }
+    fn advance(&self, _: &Advance) {}
 
     async fn permit(&self) -> Result<(), DataError> {
+        match self.asked.fetch_add(1, Ordering::SeqCst) {
+            0 => thread::sleep(Duration::from_millis(1100)),
+            1 => fs::write(&self.path, "x").unwrap(),
+            _ => {}
+        }
         Ok(())
     }
 }
