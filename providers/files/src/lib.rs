@@ -7,6 +7,7 @@
 //!       guard     what is refused, decided from what was seen; pure
 //!       mirror    what a backend does; `trees` is the one for directories, others build on the same
 //!         tree      two trees walked in step by many threads
+//!         directory one tree's top: identity, lock, own files
 //!     freeze    a flag that the application honours, commands, proofs
 //!     marker    what a tree is and got, kept at its top
 //!     work      threads led from a future: droppable, with a deadline, asking before they destroy
@@ -38,6 +39,7 @@
 //! machine may differ by `clock_margin`. Or a *command* makes the side read-only; that does not end by itself when the controller dies.
 
 pub mod command;
+mod directory;
 mod freeze;
 mod guard;
 mod marker;
@@ -58,6 +60,7 @@ use switchover::port::{
     Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Overseer, Store, SyncOrder, Synced,
 };
 
+pub use directory::{Directory, Held, Scan};
 pub use freeze::refuse_bad_options;
 pub use marker::{Moment, Owner};
 pub use mirror::{Begun, Job, Limits, Look, Mirror, Moved, Site, Sites, Tally, Verified};
@@ -89,8 +92,9 @@ impl FilesStore {
         for (side, configured) in &options.sides {
             let freeze = configured.freeze.as_ref().unwrap_or(&options.freeze).clone();
             refuse_bad_options(&freeze)?;
-            let text = configured.path.display().to_string();
-            trees.push(Tree { side: SideName::new(side)?, path: configured.path.clone(), text, freeze });
+            let directory =
+                Directory::new(SideName::new(side)?, configured.path.clone(), freeze.flag.clone());
+            trees.push(Tree { directory, freeze });
         }
         let trees = <[Tree; 2]>::try_from(trees).map_err(|trees| OptionsError::Sides(trees.len()))?;
         Ok(Self(MirrorStore::over(Trees { trees, options }, pair, store, clock)))

@@ -16,6 +16,7 @@ use switchover::port::{DataError, SyncPurpose, Unit};
 
 use super::pool::{Queue, run};
 use super::root::{Freshness, Kind, Meta, Root, Standing, fault, meta, names, readable};
+use crate::directory::Scan;
 use crate::marker::Moment;
 use crate::mirror::{Job, Moved, Tally, Verified};
 use crate::work::{Control, running};
@@ -119,11 +120,11 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One tree: files, bytes, and a digest of what is known of every entry.
-pub(crate) fn scanned(root: &Root, settings: Settings, control: &Control) -> Result<String, DataError> {
+pub(crate) fn scanned(root: &Root, settings: Settings, control: &Control) -> Result<Scan, DataError> {
     let walk = Walk::new(root, None, Pass::Scan, settings, control);
     walk.all()?;
     let counts = lock(&walk.counts);
-    Ok(counts.position())
+    Ok(Scan { files: counts.tally.files, bytes: counts.tally.bytes, digest: counts.position() })
 }
 
 /// What differs, and where.
