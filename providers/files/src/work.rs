@@ -77,6 +77,11 @@ impl Control {
         Self { shared: Arc::new(Shared { stop, grant, changed: Condvar::new(), events }) }
     }
 
+    /// One that nobody leads: it is never stopped, and has nobody to ask. For short work that has its own end.
+    pub fn alone() -> Self {
+        Self::new(mpsc::unbounded().0)
+    }
+
     /// Ok until the work is told to stop; every loop asks.
     pub fn go_on(&self) -> Result<(), DataError> {
         if self.shared.stop.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }

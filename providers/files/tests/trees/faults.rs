@@ -18,7 +18,8 @@ use switchover::port::{
 use switchover_files::FreezeOptions;
 use switchover_tests::contract::store::{StoreHarness as _, Watcher, freeze_by, order, run, sides};
 
-use super::support::{Trees, content};
+use super::application::content;
+use super::support::Trees;
 
 fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -484,7 +485,7 @@ fn a_clock_that_is_set_back_does_not_end_a_freeze() {
     let side = &sides()[0];
     let store = trees.open();
     trees.run(store.freeze(side, &freeze_by("run-1", Some(Duration::from_secs(60))))).unwrap();
-    let flag = trees.path(side).join(super::support::FLAG);
+    let flag = trees.path(side).join(super::application::FLAG);
     let text = fs::read_to_string(&flag).unwrap();
     // An hour ahead, as it looks to a clock that was set back by one.
     let ahead = |name: &str, text: &str| {

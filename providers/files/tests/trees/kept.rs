@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::support::{Trees, content};
+use super::application::content;
+use super::support::Trees;
 
 fn old(path: &Path, nanos: u32) {
     let time = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, nanos);

@@ -1,38 +1,23 @@
 //! Two directories, a store over them, and an application.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use switchover::config::Period;
 use switchover::model::{EnvironmentName, SideName, StoreName, StoreRef, Verification};
 use switchover::port::{DataError, Method, Store, SyncOrder, SyncPurpose, Synced};
-use switchover_files::{DeletionLimit, FilesOptions, FilesSide, FilesStore, FreezeOptions};
+use switchover_files::{DeletionLimit, FilesOptions, FilesSide, FilesStore};
 use switchover_runtime::TokioClock;
 use switchover_tests::contract::store::{
     Content, Nature, Refused, StoreHarness, Watcher, order, pair, sides,
 };
 use tempfile::TempDir;
 
-pub(crate) const FLAG: &str = "maintenance.json";
-
-/// Writes as the application does: not while the flag says that it must not.
-const PROBE: &str = r#"#!/bin/sh
-flag="$SWITCHOVER_PATH/maintenance.json"
-if [ -e "$flag" ]; then
-    until=$(sed -n 's/.*"until": "\(.*\)".*/\1/p' "$flag")
-    if [ -z "$until" ] || [ "$(date -d "$until" +%s%N)" -gt "$(date +%s%N)" ]; then
-        echo "503 in maintenance" >&2
-        exit 75
-    fi
-fi
-echo probe > "$SWITCHOVER_PROBE"
-"#;
+use super::application::{application, content, file, permitted, quick};
 
 /// Two directories in a folder of their own.
 pub(crate) struct Trees {
@@ -45,11 +30,7 @@ impl Trees {
     /// With a flag and a probe that honours it.
     pub(crate) fn new() -> Self {
         let mut trees = Self::unguarded();
-        let probe = trees.folder.path().join("probe");
-        fs::write(&probe, PROBE).unwrap();
-        fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
-        trees.options.freeze =
-            FreezeOptions { flag: Some(FLAG.into()), probe: vec![probe.display().to_string()], ..quick() };
+        trees.options.freeze = application(trees.folder.path());
         trees
     }
 
@@ -116,55 +97,6 @@ impl Trees {
         let store = self.open();
         self.run(store.sync(order, &Watcher::lenient()))
     }
-}
-
-fn quick() -> FreezeOptions {
-    FreezeOptions {
-        settle: Period(Duration::from_millis(20)),
-        still: Period(Duration::from_millis(50)),
-        clock_margin: Period(Duration::from_millis(300)),
-        ..FreezeOptions::default()
-    }
-}
-
-/// Whether the application may write.
-pub(crate) fn permitted(tree: &Path) -> Result<(), Refused> {
-    let flag = match fs::read(tree.join(FLAG)) {
-        Ok(flag) => serde_json::from_slice::<serde_json::Value>(&flag).unwrap(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => panic!("{error}"),
-    };
-    match flag["until"].as_str() {
-        Some(until) if until.parse::<Timestamp>().unwrap() <= Timestamp::now() => Ok(()),
-        Some(_) | None => Err(Refused("in maintenance".to_owned())),
-    }
-}
-
-/// A file of an entry: in folders, so that there are some.
-fn file(tree: &Path, key: &str) -> PathBuf {
-    tree.join(format!("drop {}", key.len() % 3)).join(key)
-}
-
-/// All files of a tree but Switchover's own.
-pub(crate) fn content(tree: &Path) -> Content {
-    let mut found = Content::new();
-    let mut folders = vec![tree.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name == FLAG || name.starts_with(".switchover") {
-                continue;
-            }
-            if path.is_dir() && !path.is_symlink() {
-                folders.push(path);
-            } else {
-                let value = fs::read_to_string(&path).unwrap_or_else(|error| error.to_string());
-                found.insert(name, value);
-            }
-        }
-    }
-    found
 }
 
 #[async_trait]
