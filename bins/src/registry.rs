@@ -12,6 +12,7 @@ use switchover::config::{
 use switchover::model::{PairName, ServiceName, SideName, StoreRef, Zone};
 use switchover::port::{AddressBook, Backups, Check, Clock, Meter, NameService, Ports, StateError, Store};
 use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
+use switchover_files::{FilesOptions, FilesStore};
 use switchover_fixed::{FixedAddresses, FixedOptions};
 use switchover_http::{Heartbeat, HeartbeatStyle, HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
 use switchover_runtime::{OsEntropy, TokioClock};
@@ -49,6 +50,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
         Kind::of::<TcpCheckOptions>(PortKind::Check, "tcp"),
         Kind::of::<DnsCheckOptions>(PortKind::Check, "dns"),
         Kind::of::<SqliteOptions>(PortKind::State, "sqlite"),
+        Kind::of::<FilesOptions>(PortKind::Store, "files"),
     ];
     #[cfg(feature = "cloudflare")]
     kinds.push(Kind::of::<switchover_cloudflare::CloudflareOptions>(PortKind::Names, "cloudflare"));
@@ -208,6 +210,15 @@ struct Connected {
 impl Setting<'_> {
     fn store(&self, pair: &PairName, store: &StoreRef, spec: &StoreSpec) -> Result<Connected, String> {
         match spec.provider.kind.as_str() {
+            "files" => {
+                let mut options: FilesOptions = spec.provider.options().map_err(text)?;
+                for side in options.sides.values_mut() {
+                    side.path = self.folder.join(&side.path);
+                }
+                let clock = Arc::clone(&self.clock);
+                let store = FilesStore::new(options, pair.clone(), store.clone(), clock).map_err(text)?;
+                Ok(Connected { store: Arc::new(store), backups: None })
+            }
             #[cfg(feature = "postgres")]
             "postgres" => {
                 use switchover_postgres::{PostgresMethod, PostgresOptions, Streaming};

@@ -118,6 +118,7 @@ macro_rules! store_contract {
             what_was_copied_is_compared_as_ordered
             roles_are_swapped_and_swapped_back_without_a_loss
             a_stand_by_that_diverged_is_not_overwritten_unless_asked
+            production_that_was_left_behind_is_not_overwritten_unless_asked
             an_empty_source_is_never_mirrored
             too_many_deletions_are_refused
             without_permission_nothing_changes

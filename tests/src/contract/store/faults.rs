@@ -45,6 +45,35 @@ pub async fn a_stand_by_that_diverged_is_not_overwritten_unless_asked(harness: &
     assert!(!seen_at(&harness.store().await, &standby).await.diverged);
 }
 
+/// Production that was left behind by a failover, with writes that never arrived, is not overwritten when it comes back as the stand-by,
+/// frozen or not. After a complete last sync it holds nothing of its own, until it is opened again.
+pub async fn production_that_was_left_behind_is_not_overwritten_unless_asked(harness: &impl StoreHarness) {
+    let [production, standby] = sides();
+    wrote(harness, &production, &[("a", "1")]).await;
+    synced(harness, &order(&production, SyncPurpose::Routine, 1)).await;
+    arrived(harness, &standby, &content(&[("a", "1")])).await;
+    harness.take_away(&production).await;
+    harness.store().await.thaw(&standby).await.expect("a thaw of the side that is left");
+    wrote(harness, &standby, &[("b", "2")]).await;
+    harness.give_back(&production).await;
+    wrote(harness, &production, &[("never arrived", "x")]).await;
+    harness.store().await.freeze(&production, &freeze_by("run-2", None)).await.expect("a fence");
+    assert!(seen_at(&harness.store().await, &production).await.diverged);
+    let back = order(&standby, SyncPurpose::Routine, 3);
+    let refused = attempt(harness, &back).await;
+    assert!(matches!(refused, Err(DataError::Guarded { .. })), "{refused:?}");
+    assert_eq!(harness.read(&production).await.get("never arrived").map(String::as_str), Some("x"));
+    attempt(harness, &SyncOrder { overwrite: true, ..back }).await.expect("a sync that may overwrite");
+    arrived(harness, &production, &content(&[("a", "1"), ("b", "2")])).await;
+    harness.store().await.freeze(&standby, &freeze_by("run-4", None)).await.expect("a freeze");
+    synced(harness, &order(&standby, SyncPurpose::Final, 4)).await;
+    for side in sides() {
+        assert!(!seen_at(&harness.store().await, &side).await.diverged, "{side}");
+    }
+    harness.store().await.thaw(&standby).await.expect("a thaw, to take the swap back");
+    assert!(seen_at(&harness.store().await, &standby).await.diverged);
+}
+
 /// A source without data (unmounted, dropped) never empties a stand-by that has some.
 pub async fn an_empty_source_is_never_mirrored(harness: &impl StoreHarness) {
     if !harness.nature().guards_empty {
