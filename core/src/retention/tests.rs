@@ -139,6 +139,17 @@ fn a_clock_that_was_set_back_makes_no_backup_old() {
 }
 
 #[test]
+fn what_is_damaged_stays_as_long_as_there_is_nothing_better() {
+    let verdicts = |backups: &[Backup]| -> Vec<_> {
+        decide(&keep(1, 0, 0, 0), backups, &at("2026-11-21T15:02")).into_iter().map(|d| d.verdict).collect()
+    };
+    let broken = [damaged("20261118"), damaged("20261119"), partial("20261101")];
+    assert_eq!(verdicts(&broken), [Verdict::Keep, Verdict::Keep, Verdict::Remove]);
+    let better = [&broken[..], &[complete("20261110")]].concat();
+    assert_eq!(verdicts(&better), [Verdict::Remove, Verdict::Remove, Verdict::Remove, Verdict::Keep]);
+}
+
+#[test]
 fn two_backups_of_one_key_share_their_fate() {
     let backups = [damaged("20261120"), complete("20261120"), complete("20261121")];
     let verdicts: Vec<_> =

@@ -13,7 +13,7 @@
 //! A clock that is set back makes the past come again. If that is less than the time between two occurrences, none runs twice. If it is
 //! more, nobody can tell how old the data is: a run is due at once, and the new time is followed from there. So a daily sync does not
 //! run twice, and one that runs every five minutes does not stop for an hour. Whatever the clock is set to, the next run comes within
-//! three times the usual time.
+//! three times the usual time and the jitter.
 
 mod jitter;
 

@@ -182,9 +182,10 @@ proptest! {
     ) {
         let terms = terms(minutes(catch_up), minutes(delay));
         let ran = simulate(&Every(every), &terms, set_after, by, 9000);
-        let starts: Vec<_> = [at("21T00:00")].into_iter().chain(ran.iter().map(|(truth, _)| *truth)).collect();
+        // The run before the first one, for the occurrence at which the simulation begins.
+        let before = at("21T00:00") + SignedDuration::from_mins(i64::try_from(delay).unwrap());
+        let starts: Vec<_> = [before].into_iter().chain(ran.iter().map(|(truth, _)| *truth)).collect();
         let longest = starts.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_mins()).max().unwrap();
-        // The first run of all is later by the delay.
         let delay = i64::try_from(delay).unwrap();
         prop_assert!(longest <= 3 * every + delay + 1, "no run for {longest} min: {ran:?}");
         let end = at("21T00:00") + SignedDuration::from_mins(9000);

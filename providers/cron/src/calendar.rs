@@ -11,6 +11,9 @@ use jiff::tz::Offset;
 use crate::expression::{Days, possible};
 use crate::field::WEEKDAYS;
 
+/// The end of the last year that the crate `cron` knows. Of later times it does not find the last before.
+const END: DateTime = jiff::civil::date(2100, 12, 31).at(23, 59, 59, 0);
+
 /// Days and times from 1970 to 2100, as far as the crate `cron` goes. To it they are all UTC.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
@@ -54,15 +57,14 @@ impl Calendar {
         let whole = naive(time)?;
         let before =
             if time.subsec_nanosecond() == 0 { whole - chrono::TimeDelta::seconds(1) } else { whole };
-        let next = self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min();
-        // Beyond its last year, the crate answers with times of that year.
-        next.and_then(civil).filter(|next| *next >= time)
+        self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min().and_then(civil)
     }
 
     /// The last time that is not after the given one.
     pub(crate) fn last_until(&self, time: DateTime) -> Option<DateTime> {
-        let after = naive(time)? + chrono::TimeDelta::seconds(1);
+        let after = naive(time.min(END))? + chrono::TimeDelta::seconds(1);
         let last = self.schedules.iter().filter_map(|schedule| schedule.after(&after).next_back()).max();
+        // To years before our era, the crate answers with times of its last year.
         last.and_then(civil).filter(|last| *last <= time)
     }
 }

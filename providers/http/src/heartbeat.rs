@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Method, Response, StatusCode, Url};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -102,14 +102,8 @@ impl Heartbeat {
     /// Checks the URL. Sends nothing.
     pub fn new(url: SecretString, style: HeartbeatStyle) -> Result<Self, HeartbeatError> {
         let encrypted = parse(&url)?.scheme() == "https";
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(0)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("switchover/", env!("CARGO_PKG_VERSION")))
-            .tls_built_in_root_certs(encrypted)
-            .build()
-            .map_err(|error| HeartbeatError::Client(plain(&error.without_url())))?;
+        let client = builder().tls_built_in_root_certs(encrypted).build();
+        let client = client.map_err(|error| HeartbeatError::Client(plain(&error.without_url())))?;
         Ok(Self { url, style, client, pauses: PAUSES })
     }
 
@@ -178,6 +172,14 @@ impl Heartbeat {
             _ => None,
         }
     }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(0)
+        .timeout(TIMEOUT)
+        .user_agent(concat!("switchover/", env!("CARGO_PKG_VERSION")))
 }
 
 /// An attempt that failed, and whether another one may help.

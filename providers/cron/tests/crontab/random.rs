@@ -1,5 +1,6 @@
 //! Expressions, zones and moments at random.
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 const NAMES_OF_DAYS: [&str; 7] = ["sun", "MON", "Tue", "wed", "thu", "fri", "sat"];
@@ -7,7 +8,7 @@ const NAMES_OF_MONTHS: [&str; 12] =
     ["jan", "FEB", "Mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Zones with whole hours, half hours, changes at midnight, on both halves of the globe, with and without changes.
-pub(super) fn zone() -> impl Strategy<Value = &'static str> {
+fn zone() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "UTC",
         "Europe/Berlin",
@@ -46,11 +47,11 @@ fn field(first: u8, last: u8, names: &'static [&'static str]) -> impl Strategy<V
     ]
 }
 
-/// Five fields.
+/// Five fields. Hours are often those in which clocks are changed.
 pub(super) fn expression() -> impl Strategy<Value = String> {
     (
         field(0, 59, &[]),
-        field(0, 23, &[]),
+        prop_oneof![field(0, 23, &[]), field(0, 3, &[])],
         field(1, 31, &[]),
         field(1, 12, &NAMES_OF_MONTHS),
         field(0, 6, &NAMES_OF_DAYS),
@@ -58,23 +59,14 @@ pub(super) fn expression() -> impl Strategy<Value = String> {
         .prop_map(|(minute, hour, day, month, week)| format!("{minute} {hour} {day} {month} {week}"))
 }
 
-/// A moment of the years around now, to the second, often near a change of the clocks.
-pub(super) fn moment() -> impl Strategy<Value = jiff::Timestamp> {
-    let changes = [
-        "2026-03-29T01:00Z",
-        "2026-10-25T01:00Z",
-        "2026-03-08T07:00Z",
-        "2026-11-01T06:00Z",
-        "2026-04-04T15:00Z",
-        "2026-10-03T15:30Z",
-        "2026-04-23T22:00Z",
-        "2027-02-28T00:00Z",
-        "2028-02-28T23:00Z",
-    ];
-    let near = prop::sample::select(changes.to_vec())
-        .prop_flat_map(|text| (Just(super::at(text)), -200_000_i64..100_000))
-        .prop_map(|(change, seconds)| change + jiff::SignedDuration::from_secs(seconds));
-    let anywhere =
-        (1_750_000_000_i64..1_900_000_000).prop_map(|second| jiff::Timestamp::from_second(second).unwrap());
-    prop_oneof![near, anywhere]
+/// A zone and a moment of the years around now, to the second: half of them up to two days before the zone changes its clocks.
+pub(super) fn zone_and_moment() -> impl Strategy<Value = (&'static str, Timestamp)> {
+    (zone(), 1_750_000_000_i64..1_900_000_000, 0_i64..172_800, any::<bool>()).prop_map(
+        |(zone, second, ahead, near)| {
+            let anywhere = Timestamp::from_second(second).unwrap();
+            let rules = switchover_cron::zone(zone).unwrap();
+            let change = rules.following(anywhere).next().filter(|_| near).map(|change| change.timestamp());
+            (zone, change.map_or(anywhere, |change| change - jiff::SignedDuration::from_secs(ahead)))
+        },
+    )
 }

@@ -101,6 +101,8 @@ fn where_the_calendar_ends_there_is_nothing() {
     assert_eq!(daily.last_until(at("1960-01-01T00:00Z")), None);
     assert_eq!(daily.next_after(jiff::Timestamp::MAX), None);
     assert_eq!(daily.last_until(jiff::Timestamp::MIN), None);
+    assert!(daily.next_after(at("1960-01-01T00:00Z")).is_some_and(|first| first < at("1970-01-03T00:00Z")));
+    assert!(daily.last_until(at("2150-01-01T00:00Z")).is_some_and(|last| last > at("2100-12-30T00:00Z")));
 }
 
 #[test]

@@ -53,8 +53,7 @@ fn heartbeat(url: String, style: HeartbeatStyle) -> Heartbeat {
     let mut heartbeat = Heartbeat::new(SecretString::from(url), style).unwrap();
     heartbeat.pauses = [Duration::ZERO; 2];
     // Whatever proxy the machine has does not know this loopback.
-    heartbeat.client =
-        Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT).build().unwrap();
+    heartbeat.client = builder().no_proxy().build().unwrap();
     heartbeat
 }
 
@@ -147,7 +146,7 @@ async fn a_service_that_is_gone_or_silent_is_an_error_in_words() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let mut silent = healthchecks(at);
-    silent.client = Client::builder().no_proxy().timeout(Duration::from_millis(50)).build().unwrap();
+    silent.client = builder().no_proxy().timeout(Duration::from_millis(50)).build().unwrap();
     let error = silent.ping(Signal::Start).await.unwrap_err();
     assert_eq!(error.to_string(), "the ping of a start got no answer: no answer within 5000 ms");
 
