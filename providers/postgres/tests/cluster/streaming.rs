@@ -235,7 +235,7 @@ async fn the_earlier_data_can_be_read_until_everything_was_copied_anew() {
     boss(B).await.batch_execute("ALTER DATABASE gigadb_test SET search_path = \"$user\", public; ALTER DATABASE gigadb_test SET work_mem = '7MB'; \
         ALTER ROLE app IN DATABASE gigadb_test SET statement_timeout = '59s'; REVOKE CONNECT ON DATABASE gigadb_test FROM PUBLIC").await.unwrap();
     let form = "SELECT array(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = d.oid ORDER BY 1), pg_get_userbyid(datdba)::text, \
-        datacl::text, datcollate::text FROM pg_database d WHERE datname = current_database()";
+        array(SELECT unnest(datacl)::text ORDER BY 1)::text, datcollate::text FROM pg_database d WHERE datname = current_database()";
     let before = boss(B).await.query_one(form, &[]).await.unwrap();
     direct().thaw(&side(B)).await.unwrap();
     put(B, "only here", "x").await;
