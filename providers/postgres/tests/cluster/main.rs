@@ -4,4 +4,5 @@
 mod contract;
 mod freezing;
 mod proxy;
+mod streaming;
 mod support;
