@@ -14,6 +14,8 @@ fn help_of_both_programs_and_of_every_command() {
     for line in [
         "swap-roles --help",
         "swap-roles -h",
+        "sync-data --help",
+        "sync-data -h",
         "switchover --help",
         "switchover init --help",
         "switchover check --help",
@@ -22,6 +24,8 @@ fn help_of_both_programs_and_of_every_command() {
         "switchover history --help",
         "switchover report --help",
         "switchover verify --help",
+        "switchover timers --help",
+        "switchover backups --help",
         "switchover config --help",
         "switchover config schema --help",
         "switchover completions --help",
@@ -40,7 +44,7 @@ fn no_command_shows_the_help_and_is_a_usage_error() {
 
 #[test]
 fn the_version_is_told() {
-    for program in ["switchover", "swap-roles"] {
+    for program in ["switchover", "swap-roles", "sync-data"] {
         let ran = Home::new().run(&format!("{program} --version")).ends(0);
         assert_eq!(ran.stdout, format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
     }

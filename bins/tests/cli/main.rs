@@ -6,6 +6,8 @@
 
 mod arguments;
 mod configuration;
+mod data;
+mod dead_man;
 mod drift;
 mod exit_codes;
 mod init;

@@ -1,7 +1,8 @@
 //! The pair of `examples/gigadb` in a sandbox of its own, on free ports, and a folder with a configuration that leads there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use switchover_sandbox::client::{Written, http, write};
 use switchover_sandbox::{RecordSeed, Sandbox, Seed};
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,7 +12,7 @@ use crate::support::{Home, Ran, root};
 pub(crate) struct Stand {
     pub(crate) sandbox: Sandbox,
     pub(crate) home: Home,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// The token of the seed that may do everything that is needed.
@@ -50,7 +51,33 @@ pub(crate) fn record(name: &str, kind: switchover_sandbox::Kind, content: &str) 
     }
 }
 
+/// How many files there are in each environment's directory of the side that is production.
+pub(crate) const FILES: u64 = 12;
+
+/// Where the example's part about data begins.
+const DATA: &str = "\n# Data.";
+
+/// The variable that tells [`probe`] where to write.
+const PROBE: &str = "STAND_FILES";
+
+/// The sandbox's client of one write: this program, run by the stores as their probe, as a test is built without other packages' programs.
+#[test]
+#[ignore = "run by the stores, as their probe"]
+fn probe() {
+    let Ok(files) = std::env::var(PROBE) else { return };
+    let wanted = PathBuf::from(std::env::var("SWITCHOVER_PROBE").unwrap());
+    let name = wanted.file_name().unwrap().to_str().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let written = runtime.block_on(write(&http().unwrap(), &files, name, "a trial write".to_owned()));
+    std::process::exit(match written {
+        Written::Acknowledged => 0,
+        Written::Refused(_) => 1,
+        Written::Unasked(_) => 126,
+    });
+}
+
 impl Stand {
+    /// The pair's names alone.
     pub(crate) fn new() -> Self {
         Self::seeded(seed(), "examples/gigadb/sandbox.toml")
     }
@@ -63,12 +90,51 @@ impl Stand {
         Self::seeded(seed, "examples/gigadb/sandbox.toml")
     }
 
+    /// The names alone of a configuration.
     pub(crate) fn seeded(seed: Seed, example: &str) -> Self {
+        let text = std::fs::read_to_string(root().join(Path::new(example))).unwrap();
+        let names = text.split_once(DATA).map_or(text.as_str(), |(names, _)| names);
+        Self::told(seed, Home::new(), names)
+    }
+
+    /// The pair with its data: files in Hong Kong, nothing in Sydney.
+    pub(crate) fn with_data() -> Self {
+        Self::with_data_and(|text| text)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn with_data_and(change: impl FnOnce(String) -> String) -> Self {
+        let home = Home::new();
+        let mut seed = seed();
+        for site in &mut seed.sites {
+            let tree = home.path("trees").join(&site.side).join(&site.environment);
+            std::fs::create_dir_all(&tree).unwrap();
+            site.files = Some(tree);
+        }
+        for environment in ["live", "staging"] {
+            for number in 1..=FILES {
+                let name = format!("trees/hongkong/{environment}/dataset-{number}.txt");
+                home.file(&name, &format!("dataset {number:02} of {environment}\n"));
+            }
+        }
+        let text = std::fs::read_to_string(root().join("examples/gigadb/sandbox.toml")).unwrap();
+        Self::told(seed, home, &change(text))
+    }
+
+    fn told(seed: Seed, home: Home, text: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(seed)).unwrap();
-        let text = std::fs::read_to_string(root().join(Path::new(example))).unwrap();
-        let home = Home::with(&pointed_at(&sandbox, &text)).set("CLOUDFLARE_API_TOKEN", TOKEN);
-        Self { sandbox, home, _runtime: runtime }
+        home.file("switchover.toml", &pointed_at(&sandbox, text));
+        Self { sandbox, home: home.set("CLOUDFLARE_API_TOKEN", TOKEN), runtime }
+    }
+
+    /// What the application of a site answers to a write.
+    pub(crate) fn upload(&self, side: &str, name: &str) -> Written {
+        let of_live = |site: &&switchover_sandbox::RunningSite| {
+            site.side == side && site.name == "eip-gigadb-files-live-gigadb"
+        };
+        let files = format!("http://{}/files", self.sandbox.sites().iter().find(of_live).unwrap().address);
+        self.runtime.block_on(write(&http().unwrap(), &files, name, name.to_owned()))
     }
 
     pub(crate) fn run(&self, line: &str) -> Ran {
@@ -100,6 +166,15 @@ fn pointed_at(sandbox: &Sandbox, text: &str) -> String {
         Some("resolvers") => format!("resolvers = [\"{}\"]", sandbox.resolvers()[0].address),
         Some("port") => format!("port = {site}"),
         Some("margin") => "margin = \"0s\"".to_owned(),
+        Some("probe") if line.contains("sandbox-client") => {
+            let url = line.split('"').find(|part| part.starts_with("http://")).unwrap();
+            let url = url.replace(":18080", &format!(":{site}"));
+            let own = std::env::current_exe().unwrap();
+            let own = own.display();
+            format!(
+                "probe = [\"/usr/bin/env\", \"{PROBE}={url}\", \"{own}\", \"--exact\", \"stand::probe\", \"--ignored\"]"
+            )
+        }
         Some("propagation_deadline") => "propagation_deadline = \"30s\"".to_owned(),
         Some(_) | None => line.to_owned(),
     });

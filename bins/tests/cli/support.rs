@@ -7,9 +7,10 @@ use std::process::{Command, Output, Stdio};
 use regex_lite::Regex;
 use tempfile::TempDir;
 
-/// The two programs.
+/// The programs.
 pub(crate) const SWITCHOVER: &str = env!("CARGO_BIN_EXE_switchover");
 pub(crate) const SWAP_ROLES: &str = env!("CARGO_BIN_EXE_swap-roles");
+pub(crate) const SYNC_DATA: &str = env!("CARGO_BIN_EXE_sync-data");
 
 /// The workspace.
 pub(crate) fn root() -> PathBuf {
@@ -57,6 +58,7 @@ impl Home {
         let program = match words.next() {
             Some("switchover") => SWITCHOVER,
             Some("swap-roles") => SWAP_ROLES,
+            Some("sync-data") => SYNC_DATA,
             other => panic!("no such program: {other:?}"),
         };
         let mut command = Command::new(program);
@@ -123,6 +125,7 @@ pub(crate) fn scrub(text: &str) -> String {
         (r"(127\.0\.\d+\.\d+):\d+", "$1:PORT"),
         (r"(\.org|\.host):\d+/", "$1:PORT/"),
         (r"\bport = \d+", "port = PORT"),
+        (r"\bdevice \d+:\d+, inode \d+", "device N, inode N"),
         (r"\b[0-9a-f]{64}\b", "DIGEST"),
         (r"\b\d{8}T\d{6}Z?-[0-9a-z]+\b", "RUN"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),

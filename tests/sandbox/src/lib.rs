@@ -11,6 +11,10 @@
 //!                      └─────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! A site of a seed with `files` has an application that keeps files: `PUT /files/NAME` answers 201 once the file is in its place,
+//! `GET /files/NAME` and `GET /files` read. While `maintenance.json` lies in its directory and the `until` in it has not passed, it
+//! answers 503 to writes, so that Switchover can freeze it. [`client`] has its clients.
+//!
 //! [`Sandbox::start`] takes a [`Seed`], which says what there is and where it listens, and gives accessors,
 //! snapshots for assertions, a log of requests, and control over what goes wrong. The same control is to be had
 //! over HTTP below `/sandbox/` on the API's port:
@@ -44,6 +48,8 @@
 //!   name servers do not serve them.
 
 mod api;
+mod application;
+pub mod client;
 mod connection;
 mod control;
 mod dns;

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::application;
 use crate::connection::{Connection, Resettable};
 use crate::seed::SiteSeed;
 use crate::world::lock;
@@ -72,7 +73,7 @@ impl Site {
 
     /// What it says of itself.
     fn says(&self) -> Value {
-        let SiteSeed { side, environment, name, listen: _ } = &self.seed;
+        let SiteSeed { side, environment, name, listen: _, files: _ } = &self.seed;
         json!({ "side": side, "environment": environment, "address": self.address.ip(), "name": name })
     }
 
@@ -135,7 +136,10 @@ async fn answer(
         connection.reset();
     }
     match site.state() {
-        SiteState::Up => page(&site, &request),
+        SiteState::Up => match application::asked(site.seed.files.as_deref(), &request) {
+            Some((folder, asked)) => application::answer(folder, asked, request.into_body()).await,
+            None => page(&site, &request),
+        },
         SiteState::Error => {
             (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": "told to fail" }))).into_response()
         }

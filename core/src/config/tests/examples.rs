@@ -56,7 +56,26 @@ fn providers_get_their_own_keys_and_no_others() {
 #[test]
 fn the_sandbox_is_the_same_pair() {
     let environments = |text| parse(text).unwrap().pair(None).unwrap().pair.environments.clone();
-    assert_eq!(environments(CORRECTED), environments(SANDBOX));
+    let mut sandbox = environments(SANDBOX);
+    sandbox.iter_mut().for_each(|environment| environment.stores.clear());
+    assert_eq!(environments(CORRECTED), sandbox);
+}
+
+#[test]
+fn the_sandbox_has_a_store_in_each_environment_on_both_sides() {
+    let config = parse(SANDBOX).unwrap();
+    let pair = config.pair(None).unwrap();
+    let stores: Vec<String> = pair.stores.keys().map(ToString::to_string).collect();
+    assert_eq!(stores, ["live/files", "staging/files"]);
+    for (store, spec) in &pair.stores {
+        let files: Files = spec.provider.options().unwrap();
+        for (side, place) in files.sides {
+            assert_eq!(place.path, format!("trees/{side}/{}", store.environment));
+            let freeze = place.freeze.unwrap();
+            assert_eq!(freeze["flag"], "maintenance.json");
+            assert_eq!(freeze["probe"][0], "sandbox-client");
+        }
+    }
 }
 
 #[test]

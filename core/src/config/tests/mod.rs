@@ -70,6 +70,19 @@ pub(super) struct Sqlite {
     pub(super) path: Option<String>,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    pub(super) sides: BTreeMap<String, FilesSide>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilesSide {
+    pub(super) path: String,
+    pub(super) freeze: Option<BTreeMap<String, serde_json::Value>>,
+}
+
 pub(super) fn catalog() -> Catalog {
     Catalog::new([
         Kind::of::<Cloudflare>(PortKind::Names, "cloudflare"),
@@ -78,6 +91,7 @@ pub(super) fn catalog() -> Catalog {
         Kind::of::<Fixed>(PortKind::Addresses, "fixed"),
         Kind::of::<Http>(PortKind::Check, "http"),
         Kind::of::<Sqlite>(PortKind::State, "sqlite"),
+        Kind::of::<Files>(PortKind::Store, "files"),
     ])
     .unwrap()
 }

@@ -6,7 +6,7 @@
 pub(crate) mod resolve;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -232,6 +232,10 @@ pub struct SiteSeed {
     pub name: String,
     /// Address and port. All sites with port 0 get one and the same free port.
     pub listen: SocketAddr,
+    /// The directory in which its application keeps files, relative to the folder of the seed (to the current one for a seed that was read
+    /// from no file). It must be there: the sandbox does not make it, as nobody mounts a disk that is missing. Sites of the same side and
+    /// environment that name none share this one.
+    pub files: Option<PathBuf>,
 }
 
 /// Why a seed cannot be used.
@@ -290,7 +294,12 @@ impl Seed {
         let shown = || path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|source| SeedError::Read { path: shown(), source })?;
-        Seed::parse(&text)
+        let mut seed = Seed::parse(&text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for files in seed.sites.iter_mut().filter_map(|site| site.files.as_mut()) {
+            *files = folder.join(&*files);
+        }
+        Ok(seed)
     }
 
     /// Reads the text of a file.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{DnsSeed, LimitSeed, RecordSeed, Seed, SeedError, TokenSeed, ZoneSeed};
+use super::{DnsSeed, LimitSeed, RecordSeed, Seed, SeedError, SiteSeed, TokenSeed, ZoneSeed};
 use crate::api::auth::{Grant, Owner, Token, has_token_form};
 use crate::api::limit::{Limiter, Policy};
 use crate::dns::authority::DnsSettings;
@@ -28,7 +28,7 @@ pub(crate) struct Plot {
     pub(crate) edge: Edge,
     pub(crate) servers: Vec<ServerPlot>,
     pub(crate) resolvers: Vec<ResolverPlot>,
-    pub(crate) sites: Vec<super::SiteSeed>,
+    pub(crate) sites: Vec<SiteSeed>,
 }
 
 /// A name server to start.
@@ -84,9 +84,16 @@ impl Seed {
                 .iter()
                 .map(|seed| resolver(seed, &name_servers))
                 .collect::<Result<_, _>>()?,
-            sites: self.sites.clone(),
+            sites: self.sites.iter().map(|site| self.with_files(site)).collect(),
             zones,
         })
+    }
+
+    /// A site with the directory that its side and environment share, if it names none itself.
+    fn with_files(&self, site: &SiteSeed) -> SiteSeed {
+        let beside = |other: &&SiteSeed| other.side == site.side && other.environment == site.environment;
+        let shared = || self.sites.iter().filter(beside).find_map(|other| other.files.clone());
+        SiteSeed { files: site.files.clone().or_else(shared), ..site.clone() }
     }
 }
 

@@ -5,6 +5,7 @@
 mod api;
 mod dns;
 mod faults;
+mod files;
 mod program;
 mod sites;
 mod support;

@@ -92,7 +92,12 @@ listen = "127.0.2.1:0"
 
 /// A sandbox on free ports.
 pub(crate) async fn start() -> Sandbox {
-    Sandbox::start(Seed::parse(SEED).unwrap()).await.unwrap()
+    Sandbox::start(seed()).await.unwrap()
+}
+
+/// Its seed.
+pub(crate) fn seed() -> Seed {
+    Seed::parse(SEED).unwrap()
 }
 
 /// An answer of the API.
