@@ -8,44 +8,42 @@ use switchover::model::Verification;
 use switchover::port::{DataError, Depth, Store as _, SyncOrder, SyncPurpose, Synced};
 use switchover_postgres::Streaming;
 use switchover_tests::contract::store::{Watcher, freeze_by, order};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::contract::streaming;
-use crate::proxy::Proxy;
 use crate::support::{
-    A, B, ENTRIES, app, boss, entries, fresh, options, port, refused, resolve, side, try_entries, until,
-    variable,
+    A, B, ENTRIES, app, boss, entries, fresh, options, port, refused, resolve, side, until, variable,
 };
 
-type Entries = std::collections::BTreeMap<String, String>;
+pub(crate) type Entries = std::collections::BTreeMap<String, String>;
 
-const LEASE: Option<Duration> = Some(Duration::from_secs(60));
+pub(crate) const LEASE: Option<Duration> = Some(Duration::from_secs(60));
 
-fn direct() -> Streaming {
+pub(crate) fn direct() -> Streaming {
     streaming([port(A), port(B)])
 }
 
-async fn sync(from: &str, purpose: SyncPurpose, number: u32) -> Result<Synced, DataError> {
+pub(crate) async fn sync(from: &str, purpose: SyncPurpose, number: u32) -> Result<Synced, DataError> {
     direct().sync(&order(&side(from), purpose, number), &Watcher::lenient()).await
 }
 
-async fn finished(from: &str, number: u32) -> Synced {
+pub(crate) async fn finished(from: &str, number: u32) -> Synced {
     let store = direct();
     store.freeze(&side(from), &freeze_by(&format!("run-{number}"), LEASE)).await.unwrap();
     sync(from, SyncPurpose::Final, number).await.unwrap()
 }
 
-async fn put(name: &str, key: &str, value: &str) {
+pub(crate) async fn put(name: &str, key: &str, value: &str) {
     let write = "INSERT INTO entries VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     app(name).await.execute(write, &[&key, &value]).await.unwrap();
 }
 
-async fn same_entries() {
+pub(crate) async fn same_entries() {
     until("both sides hold the same", || async { entries(A).await == entries(B).await }).await;
 }
 
 /// Drops everything of the application at one side, so that it holds not even a table.
-async fn bare(name: &str) {
+pub(crate) async fn bare(name: &str) {
     app(name).await.batch_execute("DROP SCHEMA public CASCADE").await.unwrap_or(());
     boss(name)
         .await
@@ -56,7 +54,7 @@ async fn bare(name: &str) {
         .unwrap();
 }
 
-const RICH: &str = "CREATE TABLE entries (key text PRIMARY KEY, value text NOT NULL);
+pub(crate) const RICH: &str = "CREATE TABLE entries (key text PRIMARY KEY, value text NOT NULL);
     CREATE TABLE numbered (id serial PRIMARY KEY, small smallserial, entry text REFERENCES entries ON DELETE CASCADE);
     CREATE TABLE parted (id bigint GENERATED ALWAYS AS IDENTITY, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
@@ -170,125 +168,6 @@ async fn a_lease_that_ends_after_the_final_sync_makes_it_void() {
 }
 
 #[tokio::test]
-async fn a_lost_slot_is_made_anew_by_a_routine_sync_and_stops_a_final_one() {
-    fresh(ENTRIES).await;
-    put(A, "a", "1").await;
-    sync(A, SyncPurpose::Routine, 1).await.unwrap();
-    let root = boss(A).await;
-    for removed in [true, false] {
-        if removed {
-            boss(B).await.batch_execute("DO $$ DECLARE s text; BEGIN SELECT subname INTO s FROM pg_subscription; EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', s); END $$").await.unwrap();
-            until("nobody receives", || async {
-                let row = root
-                    .query_one("SELECT NOT bool_or(active) FROM pg_replication_slots", &[])
-                    .await
-                    .unwrap();
-                row.get(0)
-            })
-            .await;
-            root.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots", &[])
-                .await
-                .unwrap();
-        } else {
-            // The server itself gives it up, as it does on a full disk.
-            boss(B).await.batch_execute("DO $$ DECLARE s text; BEGIN SELECT subname INTO s FROM pg_subscription; EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', s); END $$").await.unwrap();
-            root.batch_execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'").await.unwrap();
-            root.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-            until("the slot is lost", || async {
-                root.batch_execute("SELECT pg_switch_wal()").await.unwrap();
-                root.batch_execute("CREATE TABLE IF NOT EXISTS filler (x text); INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 2000); DROP TABLE filler").await.unwrap();
-                root.batch_execute("CHECKPOINT").await.unwrap();
-                root.query_one("SELECT wal_status = 'lost' FROM pg_replication_slots", &[]).await.unwrap().get(0)
-            })
-            .await;
-            root.batch_execute("ALTER SYSTEM RESET max_slot_wal_keep_size").await.unwrap();
-            root.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-            let stream = direct().inspect(Depth::Preflight).await.unwrap();
-            assert!(
-                stream
-                    .problems
-                    .iter()
-                    .any(|problem| !problem.fatal && problem.message.contains("slot is lost")),
-                "{stream:?}"
-            );
-        }
-        put(A, &format!("while lost {removed}"), "x").await;
-        let stream = direct().inspect(Depth::Glance).await.unwrap().stream.unwrap();
-        assert!(!stream.running, "{stream:?}");
-        let number = 10 + u32::from(removed);
-        direct().freeze(&side(A), &freeze_by(&format!("run-{number}"), LEASE)).await.unwrap();
-        let refusal = sync(A, SyncPurpose::Final, number).await;
-        assert!(matches!(&refusal, Err(DataError::Unfit { why, .. }) if why.contains("slot")), "{refusal:?}");
-        direct().thaw(&side(A)).await.unwrap();
-        let done = sync(A, SyncPurpose::Routine, 20 + number).await.unwrap();
-        assert!(done.notes.iter().any(|note| note.contains("anew")), "{done:?}");
-        same_entries().await;
-        assert!(entries(B).await.contains_key(&format!("while lost {removed}")));
-    }
-}
-
-#[tokio::test]
-async fn the_earlier_data_can_be_read_until_everything_was_copied_anew() {
-    fresh(RICH).await;
-    bare(B).await;
-    sync(A, SyncPurpose::Routine, 1).await.unwrap();
-    boss(B).await.batch_execute("ALTER DATABASE gigadb_test SET search_path = \"$user\", public; ALTER DATABASE gigadb_test SET work_mem = '7MB'; \
-        ALTER ROLE app IN DATABASE gigadb_test SET statement_timeout = '59s'; REVOKE CONNECT ON DATABASE gigadb_test FROM PUBLIC").await.unwrap();
-    let form = "SELECT array(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = d.oid ORDER BY 1), pg_get_userbyid(datdba)::text, \
-        array(SELECT unnest(datacl)::text ORDER BY 1)::text, datcollate::text FROM pg_database d WHERE datname = current_database()";
-    let before = boss(B).await.query_one(form, &[]).await.unwrap();
-    direct().thaw(&side(B)).await.unwrap();
-    put(B, "only here", "x").await;
-    app(A)
-        .await
-        .batch_execute(
-            "INSERT INTO entries SELECT 'many ' || g, repeat('x', 300) FROM generate_series(1, 60000) g",
-        )
-        .await
-        .unwrap();
-    let whole = entries(A).await;
-    let overwrite = SyncOrder { overwrite: true, ..order(&side(A), SyncPurpose::Routine, 2) };
-    // The old stream may still bring rows; what was there before is there until the whole takes its place.
-    let old = |found: &Entries| ["a", "b", "only here"].iter().all(|key| found.contains_key(*key));
-    // Dropped in the middle, what was there is still there.
-    for polls in [15, 30, 60] {
-        assert!(dropped(&overwrite, polls).await.is_none(), "the copy was too quick");
-        assert!(old(&entries(B).await), "after {polls} polls");
-    }
-    let again = overwrite.clone();
-    let syncing = tokio::spawn(async move { direct().sync(&again, &Watcher::lenient()).await });
-    let mut read = 0;
-    while !syncing.is_finished() {
-        // Once, for a moment, the name leads to neither.
-        if let Some(found) = try_entries(B).await {
-            assert!(
-                old(&found) || found == whole,
-                "{} rows are neither the old nor the new ones",
-                found.len()
-            );
-            read += 1;
-        }
-    }
-    assert!(read > 3, "{read}");
-    let done = syncing.await.unwrap().unwrap();
-    assert!(done.notes.iter().any(|note| note.contains("anew")), "{done:?}");
-    assert!(entries(B).await == whole);
-    let after = boss(B).await.query_one(form, &[]).await.unwrap();
-    for column in 0..4 {
-        match column {
-            0 => assert_eq!(before.get::<_, Vec<String>>(0), after.get::<_, Vec<String>>(0)),
-            _ => assert_eq!(before.get::<_, Option<String>>(column), after.get::<_, Option<String>>(column)),
-        }
-    }
-    let databases = "SELECT count(*) FROM pg_database WHERE datname LIKE 'gigadb_test%'";
-    assert_eq!(boss(B).await.query_one(databases, &[]).await.unwrap().get::<_, i64>(0), 1);
-    assert_eq!(refused(&app(B).await, "DELETE FROM entries").await, "25006");
-    put(A, "after", "x").await;
-    until("the stream flows", || async { entries(B).await.contains_key("after") }).await;
-    finished(A, 5).await;
-}
-
-#[tokio::test]
 async fn what_cannot_stream_is_named_before_anything_is_done() {
     fresh("CREATE TABLE entries (key text PRIMARY KEY, value text NOT NULL); CREATE TABLE heap (x int); CREATE UNLOGGED TABLE cache (x int)").await;
     boss(A).await.batch_execute("SELECT lo_create(0)").await.unwrap();
@@ -364,45 +243,6 @@ async fn a_wrong_password_is_said_and_shown_nowhere() {
     same_entries().await;
 }
 
-fn control(side: &str, what: &str) {
-    let done = std::process::Command::new(variable("SWITCHOVER_PG_CTL")).args([side, what]).status().unwrap();
-    assert!(done.success(), "{side} {what}");
-}
-
-#[tokio::test]
-async fn a_server_that_dies_while_the_stream_catches_up_loses_nothing() {
-    fresh(ENTRIES).await;
-    sync(A, SyncPurpose::Routine, 1).await.unwrap();
-    for (number, dies) in [(2, "b"), (4, "a")] {
-        let many = format!(
-            "INSERT INTO entries SELECT 'many {number} ' || g, repeat('x', 200) FROM generate_series(1, 60000) g"
-        );
-        app(A).await.batch_execute(&many).await.unwrap();
-        direct().freeze(&side(A), &freeze_by(&format!("run-{number}"), LEASE)).await.unwrap();
-        let syncing = tokio::spawn(async move { sync(A, SyncPurpose::Final, number).await });
-        sleep(Duration::from_millis(60)).await;
-        tokio::task::spawn_blocking(move || control(dies, "kill")).await.unwrap();
-        let end = timeout(Duration::from_secs(30), syncing).await.unwrap().unwrap();
-        tokio::task::spawn_blocking(move || control(dies, "start")).await.unwrap();
-        if let Err(error) = &end {
-            assert!(
-                matches!(
-                    error,
-                    DataError::Unreachable { .. } | DataError::Unknown { .. } | DataError::Failed { .. }
-                ),
-                "{error:?}"
-            );
-        }
-        // The freeze has outlived the server, and so has the run.
-        assert_eq!(refused(&app(A).await, "DELETE FROM entries").await, "25006");
-        let done = sync(A, SyncPurpose::Final, number).await.unwrap();
-        assert!(done.copied.complete);
-        assert_eq!(entries(A).await, entries(B).await);
-        direct().thaw(&side(A)).await.unwrap();
-        sync(A, SyncPurpose::Routine, number + 1).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_row_that_stands_in_the_way_is_noticed_before_the_deadline() {
     fresh(ENTRIES).await;
@@ -476,7 +316,7 @@ async fn lag_is_measured_while_the_receiver_is_away() {
 }
 
 /// Polls a sync so many times at most and drops it.
-async fn dropped(order: &SyncOrder, polls: usize) -> Option<Result<Synced, DataError>> {
+pub(crate) async fn dropped(order: &SyncOrder, polls: usize) -> Option<Result<Synced, DataError>> {
     let (store, watcher) = (direct(), Watcher::lenient());
     let mut sync = store.sync(order, &watcher);
     let mut left = polls;
@@ -488,91 +328,6 @@ async fn dropped(order: &SyncOrder, polls: usize) -> Option<Result<Synced, DataE
         sync.as_mut().poll(context).map(Some)
     })
     .await
-}
-
-/// A final sync is dropped after its first poll, its second, and so on; then either the same run goes on, or it is aborted. Then, in turn, the
-/// roles are swapped, and the sync that turns the stream round is dropped, too. After each, both sides must come to hold the same.
-#[tokio::test]
-async fn a_final_sync_that_is_dropped_at_any_moment_can_be_gone_on_with_or_taken_back() {
-    fresh(ENTRIES).await;
-    let (mut from, mut to) = (A, B);
-    put(from, "a", "0").await;
-    sync(from, SyncPurpose::Routine, 0).await.unwrap();
-    let mut expected = entries(from).await;
-    let (mut ends, mut turned) = (0, 0);
-    for round in 1_u32..400 {
-        let polls = usize::try_from(round).unwrap() / 2 + 1;
-        let key = format!("round {round}");
-        put(from, &key, "x").await;
-        expected.insert(key, "x".into());
-        let run = format!("run-{}", 1000 + round);
-        let store = direct();
-        store.freeze(&side(from), &freeze_by(&run, LEASE)).await.unwrap();
-        let last = SyncOrder { run: freeze_by(&run, None).by, ..order(&side(from), SyncPurpose::Final, 1) };
-        if let Some(end) = dropped(&last, polls).await {
-            assert!(end.unwrap().copied.complete);
-            ends += 1;
-        }
-        if round % 2 == 0 {
-            store.thaw(&side(from)).await.unwrap();
-            let key = format!("aborted {round}");
-            put(from, &key, "x").await;
-            expected.insert(key, "x".into());
-            sync(from, SyncPurpose::Routine, 2).await.unwrap();
-        } else {
-            assert!(store.sync(&last, &Watcher::lenient()).await.unwrap().copied.complete);
-            assert_eq!(entries(to).await, expected, "round {round}");
-            store.freeze(&side(from), &freeze_by(&run, None)).await.unwrap();
-            store.thaw(&side(to)).await.unwrap();
-            let key = format!("swapped {round}");
-            put(to, &key, "x").await;
-            expected.insert(key, "x".into());
-            let turn =
-                SyncOrder { run: freeze_by(&run, None).by, ..order(&side(to), SyncPurpose::Routine, 3) };
-            if dropped(&turn, polls).await.is_some() {
-                turned += 1;
-            }
-            store.sync(&turn, &Watcher::lenient()).await.unwrap();
-            (from, to) = (to, from);
-        }
-        until("both sides hold the same", || async {
-            entries(A).await == expected && entries(B).await == expected
-        })
-        .await;
-        if ends >= 3 && turned >= 2 {
-            return;
-        }
-    }
-    panic!("a final sync takes more than 200 polls");
-}
-
-/// The same with the network: every connection of ours is cut after a while, longer each time.
-#[tokio::test]
-async fn a_final_sync_whose_connections_break_can_be_gone_on_with() {
-    fresh(ENTRIES).await;
-    put(A, "a", "0").await;
-    sync(A, SyncPurpose::Routine, 0).await.unwrap();
-    let (near, far) = (Proxy::to(port(A)).await, Proxy::to(port(B)).await);
-    for round in 1_u32..15 {
-        put(A, &format!("round {round}"), "x").await;
-        let run = format!("run-{}", 1000 + round);
-        direct().freeze(&side(A), &freeze_by(&run, LEASE)).await.unwrap();
-        let last = SyncOrder { run: freeze_by(&run, None).by, ..order(&side(A), SyncPurpose::Final, 1) };
-        let broken = streaming([near.port, far.port]);
-        let watcher = Watcher::lenient();
-        let breaking = async {
-            sleep(Duration::from_millis(u64::from(round) * 12)).await;
-            if round % 2 == 0 { near.cut() } else { far.cut() }
-        };
-        let (end, ()) = tokio::join!(broken.sync(&last, &watcher), breaking);
-        if let Err(error) = end {
-            assert!(matches!(error, DataError::Unreachable { .. } | DataError::Unknown { .. }), "{error:?}");
-        }
-        assert!(direct().sync(&last, &Watcher::lenient()).await.unwrap().copied.complete);
-        assert_eq!(entries(A).await, entries(B).await);
-        direct().thaw(&side(A)).await.unwrap();
-        sync(A, SyncPurpose::Routine, 2).await.unwrap();
-    }
 }
 
 #[tokio::test]
