@@ -53,7 +53,7 @@ pub struct Opened {
     /// Where it was fetched to; removed with this value.
     #[cfg(feature = "s3")]
     #[expect(dead_code, reason = "it is held for its drop")]
-    scratch: Option<tempfile::TempDir>,
+    scratch: Option<crate::s3::Scratch>,
 }
 
 impl Depot {
@@ -70,9 +70,7 @@ impl Depot {
             }),
             LocationOptions::Path(path) => Ok(Self(Place::Disk(Disk { root: path.clone(), owner }))),
             #[cfg(feature = "s3")]
-            LocationOptions::S3(options) => {
-                Ok(Self(Place::S3(crate::s3::S3::new(options.clone(), owner))))
-            }
+            LocationOptions::S3(options) => Ok(Self(Place::S3(crate::s3::S3::new(options.clone(), owner)))),
             #[cfg(not(feature = "s3"))]
             LocationOptions::S3(options) => Err(DataError::Unfit {
                 place: format!("s3://{}", options.bucket),
@@ -242,7 +240,12 @@ impl Draft {
     }
 
     /// Makes it a backup: from then on it is under its key, whole. `now` is written into its manifest.
-    pub async fn commit(self, about: About, progress: &Progress, now: Timestamp) -> Result<Opened, DataError> {
+    pub async fn commit(
+        self,
+        about: About,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<Opened, DataError> {
         let stop = StopOnDrop::of(progress);
         let committed = match self.0 {
             Kind::Disk(draft) => {

@@ -78,7 +78,10 @@ pub(crate) fn walk(root: &Path) -> Result<BTreeMap<String, u64>, DataError> {
                 fault::failed(here.display(), format!("{} is no name for a file of a backup", path.display()))
             })?;
             if !meta.is_file() {
-                return Err(fault::failed(here.display(), format!("{name} is neither a file nor a directory")));
+                return Err(fault::failed(
+                    here.display(),
+                    format!("{name} is neither a file nor a directory"),
+                ));
             }
             if !crate::disk::is_ours(name) {
                 found.insert(name.to_owned(), meta.len());

@@ -10,9 +10,10 @@ use switchover::port::DataError;
 pub(crate) fn io(doing: &str, path: &Path, error: &Error) -> DataError {
     let place = path.display().to_string();
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            DataError::Failed { place, why: format!("the disk is full: {doing} failed; make room and try again") }
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DataError::Failed {
+            place,
+            why: format!("the disk is full: {doing} failed; make room and try again"),
+        },
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             DataError::Unauthorized { place, why: format!("{doing} failed: {error}") }
         }

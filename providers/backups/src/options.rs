@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn a_location_is_a_path_or_a_place_on_s3() {
         assert_eq!(read("backups = { path = \"/b\" }"), Ok(LocationOptions::Path("/b".into())));
-        let Ok(LocationOptions::S3(s3)) = read("backups = { s3 = { bucket = \"b\", profile = \"Upstream\" } }")
+        let Ok(LocationOptions::S3(s3)) =
+            read("backups = { s3 = { bucket = \"b\", profile = \"Upstream\" } }")
         else {
             panic!("it is a place on S3");
         };

@@ -102,7 +102,8 @@ async fn a_backup_is_under_its_key_only_when_it_is_whole_and_nobody_else_may_rea
 }
 
 fn sha(text: &str) -> String {
-    let output = Command::new("sh").arg("-c").arg(format!("printf %s '{text}' | sha256sum")).output().unwrap();
+    let output =
+        Command::new("sh").arg("-c").arg(format!("printf %s '{text}' | sha256sum")).output().unwrap();
     String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
@@ -222,7 +223,9 @@ async fn another_stores_backup_is_shown_and_never_used_overwritten_or_removed() 
     let other = Depot::new(&LocationOptions::Path(dir.path().to_owned()), owner("orders")).unwrap();
     make(&other, "20261121", &[("dump/1.dat", "theirs")]).await;
 
-    assert!(matches!(&states(&depot).await[0].1, BackupState::Damaged { why } if why.contains("live/orders")));
+    assert!(
+        matches!(&states(&depot).await[0].1, BackupState::Damaged { why } if why.contains("live/orders"))
+    );
     let theirs = key("20261121");
     assert!(why(depot.open(&theirs, &Progress::default()).await.unwrap_err()).contains("live/orders"));
     assert!(why(depot.remove(&theirs).await.unwrap_err()).contains("live/orders"));
@@ -242,7 +245,11 @@ async fn a_key_that_is_taken_is_replaced_only_on_request_and_in_one_step() {
 
     let draft = depot.begin(&key("20261121"), Replace::Yes, None).await.unwrap();
     write(&draft, &[("dump/2.dat", "newer")]);
-    assert_eq!(states(&depot).await, [("20261121".into(), BackupState::Complete)], "the old one still counts");
+    assert_eq!(
+        states(&depot).await,
+        [("20261121".into(), BackupState::Complete)],
+        "the old one still counts"
+    );
     draft.commit(about(), &Progress::default(), Timestamp::UNIX_EPOCH).await.unwrap();
     let opened = depot.open(&key("20261121"), &Progress::default()).await.unwrap();
     assert_eq!(opened.manifest().files.keys().collect::<Vec<_>>(), ["dump/2.dat"]);

@@ -110,7 +110,8 @@ impl Drop for DiskDraft {
 pub(crate) fn taken(key: &BackupKey) -> DataError {
     DataError::BadBackup {
         key: key.clone(),
-        why: "something lies there already under this key; look at it, and remove it or take another key".into(),
+        why: "something lies there already under this key; look at it, and remove it or take another key"
+            .into(),
     }
 }
 

@@ -71,7 +71,8 @@ impl Disk {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let parent = self.root.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
+                let parent =
+                    self.root.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
                 return if parent { Ok(BTreeMap::new()) } else { Err(self.unmounted()) };
             }
             Err(error) => return Err(fault::io("reading the directory of backups", &self.root, &error)),
@@ -220,8 +221,8 @@ pub(crate) fn read_manifest(home: &Path) -> Result<Manifest, Unread> {
 
 /// A manifest from its text; its files must lie within the backup.
 pub(crate) fn parse_manifest(text: &[u8]) -> Result<Manifest, String> {
-    let manifest: Manifest =
-        serde_json::from_slice(text).map_err(|error| format!("its manifest cannot be understood: {error}"))?;
+    let manifest: Manifest = serde_json::from_slice(text)
+        .map_err(|error| format!("its manifest cannot be understood: {error}"))?;
     let outside = |name: &&String| {
         Path::new(name.as_str()).components().any(|part| !matches!(part, std::path::Component::Normal(_)))
     };
@@ -261,5 +262,6 @@ fn sizes_differ(home: &Path, manifest: &Manifest) -> Option<String> {
         return Some(format!("its file {missing} is missing"));
     }
     let bytes: u64 = sizes.values().sum();
-    (bytes != manifest.bytes).then(|| format!("it has {bytes} bytes and its manifest says {}", manifest.bytes))
+    (bytes != manifest.bytes)
+        .then(|| format!("it has {bytes} bytes and its manifest says {}", manifest.bytes))
 }

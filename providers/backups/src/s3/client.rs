@@ -28,11 +28,18 @@ pub(super) async fn connect(options: &S3Options) -> Result<Arc<dyn ObjectStore>,
         .with_bucket_name(&options.bucket)
         .with_region(region)
         .with_credentials(Arc::new(Lent(provider)))
-        .with_retry(RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(60), ..RetryConfig::default() })
-        .with_client_options(ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(Duration::from_secs(5)));
+        .with_retry(RetryConfig {
+            max_retries: 5,
+            retry_timeout: Duration::from_secs(60),
+            ..RetryConfig::default()
+        })
+        .with_client_options(
+            ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(Duration::from_secs(5)),
+        );
     if let Some(endpoint) = options.endpoint.clone().or_else(|| aws.endpoint_url().map(str::to_owned)) {
         let plain = endpoint.starts_with("http://");
-        builder = builder.with_endpoint(endpoint).with_allow_http(plain).with_virtual_hosted_style_request(false);
+        builder =
+            builder.with_endpoint(endpoint).with_allow_http(plain).with_virtual_hosted_style_request(false);
     }
     let store = builder.build().map_err(|error| error.to_string())?;
     Ok(Arc::new(store))
@@ -40,9 +47,8 @@ pub(super) async fn connect(options: &S3Options) -> Result<Arc<dyn ObjectStore>,
 
 /// A profile that is named is the only source: otherwise one variable in the environment would give every location one key.
 async fn credentials(options: &S3Options) -> aws_config::SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
-        .build_https();
+    let http =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).build_https();
     let version = BehaviorVersion::v2026_01_12();
     let mut loader = aws_config::defaults(version).http_client(http.clone());
     if let Some(region) = &options.region {

@@ -1,6 +1,5 @@
 //! A backup on its way to S3, and one on its way back: hashed while it is sent and while it is fetched.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMu
 use sha2::{Digest as _, Sha256};
 use switchover::model::{BackupKey, Manifest};
 use switchover::port::DataError;
-use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 
-use super::{S3, part_of, scratch, within};
+use super::scratch::{self, Scratch};
+use super::{S3, part_of, within};
 use crate::depot::Replace;
 use crate::digest::{self, Progress};
 use crate::disk::{self, MANIFEST};
@@ -35,8 +34,7 @@ pub(crate) struct S3Draft {
     s3: S3,
     key: BackupKey,
     replace: Replace,
-    scratch: TempDir,
-    lock: File,
+    scratch: Scratch,
 }
 
 impl S3Draft {
@@ -47,22 +45,22 @@ impl S3Draft {
         expected: Option<u64>,
     ) -> Result<Self, DataError> {
         let options = s3.options.clone();
-        let (scratch, lock) = fault::blocking(move || {
+        let scratch = fault::blocking(move || {
             scratch::clear(&options)?;
-            let (made, lock) = scratch::make(&options)?;
+            let made = scratch::make(&options)?;
             disk::enough_room(made.path(), expected)?;
-            Ok((made, lock))
+            Ok(made)
         })
         .await?;
-        Ok(Self { s3, key, replace, scratch, lock })
+        Ok(Self { s3, key, replace, scratch })
     }
 
     pub(crate) fn dir(&self) -> &Path {
         self.scratch.path()
     }
 
-    pub(crate) fn lock(&self) -> std::io::Result<File> {
-        self.lock.try_clone()
+    pub(crate) fn lock(&self) -> std::io::Result<std::fs::File> {
+        self.scratch.lock()
     }
 
     /// Sends all files, then the manifest. Returns the directory with the files, which are still here.
@@ -71,7 +69,7 @@ impl S3Draft {
         about: About,
         progress: &Progress,
         now: jiff::Timestamp,
-    ) -> Result<(Manifest, TempDir), DataError> {
+    ) -> Result<(Manifest, Scratch), DataError> {
         let root = self.scratch.path();
         let part = root.file_name().and_then(|name| name.to_str()).unwrap_or(scratch::PART).to_owned();
         let sizes = digest::walk(root)?;
@@ -108,7 +106,8 @@ impl S3Draft {
         let mut bytes = 0;
         let mut upload: Option<WriteMultipart> = None;
         loop {
-            let mut buffer = Vec::with_capacity(chunk.min(usize::try_from(size - bytes).unwrap_or(chunk) + 1));
+            let mut buffer =
+                Vec::with_capacity(chunk.min(usize::try_from(size - bytes).unwrap_or(chunk) + 1));
             let read = (&mut file).take(chunk as u64).read_to_end(&mut buffer).await.map_err(wrong)?;
             digest.update(&buffer);
             bytes += read as u64;
@@ -146,7 +145,8 @@ pub(super) async fn put_manifest(s3: &S3, manifest: &Manifest, replace: Replace)
         Replace::Yes => PutMode::Overwrite,
     };
     let path = s3.home(&manifest.key).join(MANIFEST);
-    let put = s3.store().await?.put_opts(&path, text.into(), PutOptions { mode, ..PutOptions::default() }).await;
+    let put =
+        s3.store().await?.put_opts(&path, text.into(), PutOptions { mode, ..PutOptions::default() }).await;
     match put {
         Ok(_) => Ok(()),
         Err(object_store::Error::AlreadyExists { .. }) => Err(disk::taken(&manifest.key)),
@@ -155,8 +155,8 @@ pub(super) async fn put_manifest(s3: &S3, manifest: &Manifest, replace: Replace)
 }
 
 /// Fetches a backup's files and compares each with its SHA-256 on the way.
-pub(super) async fn fetch(s3: &S3, manifest: &Manifest, progress: &Progress) -> Result<TempDir, DataError> {
-    let (made, _lock) = scratch::make(&s3.options)?;
+pub(super) async fn fetch(s3: &S3, manifest: &Manifest, progress: &Progress) -> Result<Scratch, DataError> {
+    let made = scratch::make(&s3.options)?;
     disk::enough_room(made.path(), Some(manifest.bytes))?;
     let home = s3.home(&manifest.key);
     let part = part_of(manifest).map(|part| format!("{part}/"));

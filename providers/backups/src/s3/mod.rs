@@ -12,10 +12,10 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use switchover::model::{Backup, BackupKey, BackupState, Manifest};
 use switchover::port::DataError;
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 pub(crate) use draft::S3Draft;
+pub(crate) use scratch::Scratch;
 
 use crate::depot::Replace;
 use crate::digest::Progress;
@@ -178,7 +178,7 @@ impl S3 {
         S3Draft::begin(self.clone(), key.clone(), replace, expected).await
     }
 
-    pub(crate) async fn fetch(&self, manifest: &Manifest, progress: &Progress) -> Result<TempDir, DataError> {
+    pub(crate) async fn fetch(&self, manifest: &Manifest, progress: &Progress) -> Result<Scratch, DataError> {
         draft::fetch(self, manifest, progress).await
     }
 
@@ -249,7 +249,7 @@ impl S3 {
 }
 
 fn within(home: &ObjectPath, name: &str) -> ObjectPath {
-    name.split('/').fold(home.clone(), |path, part| path.join(part))
+    name.split('/').fold(home.clone(), ObjectPath::join)
 }
 
 fn parts(home: &ObjectPath, objects: Vec<ObjectMeta>) -> BTreeMap<String, Vec<ObjectMeta>> {
@@ -265,7 +265,6 @@ fn parts(home: &ObjectPath, objects: Vec<ObjectMeta>) -> BTreeMap<String, Vec<Ob
 }
 
 fn stale(object: &ObjectMeta) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "S3's times are of the day; a wrong clock here only keeps or drops what no manifest names")]
     let age = SystemTime::now().duration_since(SystemTime::from(object.last_modified));
     age.is_ok_and(|age| age > STALE)
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use switchover::port::DataError;
 use tempfile::TempDir;
@@ -19,8 +19,25 @@ fn root(options: &S3Options) -> PathBuf {
     options.scratch.clone().unwrap_or_else(std::env::temp_dir)
 }
 
-/// A new directory with a name that nothing else has, locked.
-pub(super) fn make(options: &S3Options) -> Result<(TempDir, File), DataError> {
+/// A directory for temporary files, removed when dropped, and locked until then: without the lock another process would clear it away.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    dir: TempDir,
+    lock: File,
+}
+
+impl Scratch {
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn lock(&self) -> io::Result<File> {
+        self.lock.try_clone()
+    }
+}
+
+/// A new directory with a name that nothing else has.
+pub(super) fn make(options: &S3Options) -> Result<Scratch, DataError> {
     let root = root(options);
     let wrong = |error: io::Error| fault::io("making a directory for temporary files", &root, &error);
     let made = tempfile::Builder::new()
@@ -29,7 +46,7 @@ pub(super) fn make(options: &S3Options) -> Result<(TempDir, File), DataError> {
         .tempdir_in(&root)
         .map_err(wrong)?;
     match lock::take(made.path()).map_err(wrong)? {
-        Some(lock) => Ok((made, lock)),
+        Some(lock) => Ok(Scratch { dir: made, lock }),
         None => Err(wrong(io::Error::other("somebody else locked it"))),
     }
 }

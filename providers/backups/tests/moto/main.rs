@@ -114,12 +114,14 @@ async fn a_backup_goes_to_s3_and_comes_back_as_it_was() {
     let depot = depot(&bucket("whole"), "metadata", scratch.path());
     assert_eq!(states(&depot).await, []);
     // More than two parts of an upload, and not a multiple of their size.
-    let large: Vec<u8> = (0..12_345_678_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    let large: Vec<u8> =
+        (0..12_345_678_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
     let exact = vec![7; 5 * 1024 * 1024];
     let files: [(&str, &[u8]); 4] =
         [("dump/toc.dat", b"toc"), ("dump/1.dat.gz", &large), ("dump/2.dat", &exact), ("dump/empty", b"")];
     let made = make(&depot, Replace::No, &files).await.unwrap();
     assert_eq!(fs::read(made.dir().join("dump/toc.dat")).unwrap(), b"toc", "the files are still here");
+    assert_eq!(depot.clear().await.unwrap(), Vec::<String>::new(), "what is in use is not cleared");
     drop(made);
     assert!(empty(&scratch), "nothing is left in the scratch directory");
     assert_eq!(states(&depot).await, [BackupState::Complete]);
@@ -214,7 +216,8 @@ async fn a_bucket_a_profile_or_a_server_that_is_not_there_is_named() {
             environment: EnvironmentName::new("live").unwrap(),
             store: StoreName::new("metadata").unwrap(),
         };
-        Depot::new(&LocationOptions::S3(options), Owner { pair: PairName::new("gigadb").unwrap(), store }).unwrap()
+        Depot::new(&LocationOptions::S3(options), Owner { pair: PairName::new("gigadb").unwrap(), store })
+            .unwrap()
     };
     let error = at("NoSuchProfile", &endpoint()).list().await.unwrap_err();
     assert!(matches!(error, DataError::Unauthorized { .. }), "{error}");
