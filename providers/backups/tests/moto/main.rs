@@ -1,5 +1,11 @@
 //! Backups on S3, at moto. `tests/moto/run -- cargo test -p switchover-backups --features moto --test moto` starts it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail; clippy counts only functions marked as tests"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
