@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
 use switchover::model::{BackupKey, Manifest};
@@ -14,6 +16,10 @@ use crate::depot::Replace;
 use crate::digest::{self, Keep, Progress};
 use crate::fault;
 use crate::owner::About;
+
+/// How often, and with which pause, a draft that another process locks is looked at: two seconds in all.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A backup on its way. Removed when it is dropped before it was committed.
 #[derive(Debug)]
@@ -41,10 +47,9 @@ impl DiskDraft {
             Ok(_) | Err(_) if !home.exists() || replace == Replace::Yes => {}
             Ok(_) | Err(_) => return Err(taken(key)),
         }
-        disk.clear_one(key)?;
         enough_room(&disk.root, expected)?;
         let dir = disk.partial(key);
-        let lock = claim(&dir, key)?;
+        let lock = claim_soon(disk, &dir, key)?;
         Ok(Self { disk: disk.clone(), key: key.clone(), dir, lock, replace, committed: false })
     }
 
@@ -112,6 +117,19 @@ pub(crate) fn taken(key: &BackupKey) -> DataError {
         key: key.clone(),
         why: "something lies there already under this key; look at it, and remove it or take another key"
             .into(),
+    }
+}
+
+/// A writer that was killed a moment ago may still be dying: its lock is waited for a little.
+fn claim_soon(disk: &Disk, dir: &Path, key: &BackupKey) -> Result<File, DataError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        disk.clear_one(key)?;
+        match claim(dir, key) {
+            Err(_) if tries < TRIES && dir.exists() => thread::sleep(PAUSE),
+            claimed => return claimed,
+        }
     }
 }
 
