@@ -9,6 +9,7 @@
 //! ```
 
 mod connect;
+mod dump;
 mod facts;
 mod freeze;
 mod lsn;
@@ -20,6 +21,7 @@ mod text;
 mod verify;
 
 pub use connect::{Login, Resolve, Server, Session};
+pub use dump::PostgresDump;
 pub use facts::Facts;
 pub use freeze::{Freezer, GUARD, SCHEMA, Seen, problems};
 pub use lsn::{Lsn, LsnError};
