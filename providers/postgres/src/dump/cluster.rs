@@ -240,7 +240,7 @@ impl<'a> Cluster<'a> {
         let listed = self.list().await?;
         let there = listed.iter().any(|database| database.name == *of);
         let free = |name: &String| listed.iter().all(|database| database.name != *name);
-        let kept = (0..).map(|again| mark::kept_name(of, key, again)).find(free).unwrap_or_default();
+        let kept = (0..1000).map(|again| mark::kept_name(of, key, again)).find(free).unwrap_or_default();
         let helper = self.server.admin_in(MAINTENANCE).await?;
         let comment = about.comment.as_deref().map_or_else(|| "NULL".to_owned(), literal);
         let mut statements = vec![];

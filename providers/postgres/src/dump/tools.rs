@@ -62,22 +62,22 @@ pub(super) async fn find(program: Program, least: i32, folder: Option<&Path>) ->
 
 fn candidates(program: Program, folder: Option<&Path>) -> Vec<PathBuf> {
     let name = program.to_string();
-    let folders: Vec<PathBuf> = match folder {
-        Some(folder) => vec![folder.to_owned()],
-        None => {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-            folders.extend(side_by_side("/usr/lib/postgresql", "", "bin"));
-            folders.extend(side_by_side("/usr", "pgsql-", "bin"));
-            folders
-        }
-    };
+    let folders = folder.map_or_else(usual, |folder| vec![folder.to_owned()]);
     let mut seen = BTreeSet::new();
     folders
         .iter()
         .map(|folder| folder.join(&name))
         .filter(|path| path.is_file() && seen.insert(path.clone()))
         .collect()
+}
+
+/// The path's folders, then those where packages put every version side by side.
+fn usual() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(side_by_side("/usr/lib/postgresql", "", "bin"));
+    folders.extend(side_by_side("/usr", "pgsql-", "bin"));
+    folders
 }
 
 fn side_by_side(above: &str, prefix: &str, below: &str) -> Vec<PathBuf> {

@@ -1,6 +1,5 @@
 //! The dump method over both clusters, and its clients.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +60,7 @@ impl Harness {
         self.dump_with(&self.options())
     }
 
+    #[expect(clippy::unused_self, reason = "it reads as what it is: a store of this harness")]
     pub(super) fn dump_with(&self, options: &PostgresOptions) -> PostgresDump {
         let pair = PairName::new("gigadb").unwrap();
         let store = StoreRef {
@@ -179,6 +179,3 @@ pub(super) fn standing() -> (SideName, SideName, BackupKey) {
     let [production, standby] = sides();
     (production, standby, key(1))
 }
-
-/// What a file of a run may be compared with.
-pub(super) type Rows = BTreeMap<String, String>;
