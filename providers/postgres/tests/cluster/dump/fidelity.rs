@@ -220,7 +220,7 @@ fn clients_that_stay_connected_do_not_keep_the_copy_from_its_place() {
         let sitting = app(B).await;
         sitting.batch_execute("BEGIN; SELECT count(*) FROM entries").await.unwrap();
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let readers: Vec<_> = (0..8)
+        let readers: Vec<_> = (0..3)
             .map(|_| {
                 let stop = std::sync::Arc::clone(&stop);
                 tokio::spawn(async move {
