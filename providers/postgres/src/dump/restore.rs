@@ -135,9 +135,10 @@ impl Restore<'_> {
                 .args([dump_of(self.opened)]);
         let mut done = 0;
         let heard = |line: &str| {
-            if line.contains("finished item") {
+            // What comes before and after the tables' data is processed by one session, the rest finished by several.
+            if line.contains("processing item") || line.contains("finished item") {
                 done += 1;
-                self.say("restoring", done, Some(items));
+                self.say("restoring", done.min(items), Some(items));
             }
         };
         call.run(heard).await.map_err(|error| self.of_backup(error))?;
@@ -211,7 +212,8 @@ impl Restore<'_> {
     async fn into(&self, name: &str) -> Result<Session, DataError> {
         let session = self.server.admin_in(name).await?;
         session
-            .batch_execute("SET statement_timeout = 0; SET synchronous_commit = off")
+            // Autovacuum may be at the table that is analyzed; it gives way after a second.
+            .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET synchronous_commit = off")
             .await
             .map_err(|error| self.server.told(&error))?;
         Ok(session)
