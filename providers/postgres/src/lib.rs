@@ -37,6 +37,7 @@
 //! - The password of the stream is kept in `pg_subscription` unless `replication.passfile` names a file on the other side's server.
 
 mod connect;
+mod dump;
 mod facts;
 mod freeze;
 mod lsn;
@@ -48,6 +49,7 @@ mod text;
 mod verify;
 
 pub use connect::{Login, Resolve, Server, Session};
+pub use dump::PostgresDump;
 pub use facts::Facts;
 pub use freeze::{Freezer, GUARD, SCHEMA, Seen, problems};
 pub use lsn::{Lsn, LsnError};

@@ -108,8 +108,9 @@ impl Server {
         })
     }
 
-    /// Another database of the same server, with the same logins.
-    pub(crate) fn beside(&self, database: &str) -> Self {
+    /// The same server and logins, another database.
+    #[must_use]
+    pub fn beside(&self, database: &str) -> Self {
         let side = PostgresSide { database: database.to_owned(), ..self.side.clone() };
         Self {
             name: self.name.clone(),
@@ -121,8 +122,8 @@ impl Server {
             tls: self.tls.clone(),
             connect_timeout: self.connect_timeout,
             statement_timeout: self.statement_timeout,
-            idle: Mutex::default(),
             version: self.version.clone(),
+            idle: Mutex::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 mod contract;
 mod copying;
 mod dropping;
+mod dump;
 mod encrypting;
 mod escapes;
 mod freezing;

@@ -65,6 +65,9 @@ pub(crate) fn options(ports: [u16; 2]) -> PostgresOptions {
         still_within: Period(Duration::from_secs(15)),
         sequence_gap: 1000,
         tools: None,
+        backups: None,
+        jobs: None,
+        compression: 1,
     }
 }
 

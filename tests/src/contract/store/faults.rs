@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use switchover::model::SideName;
+use switchover::model::{BackupKey, SideName};
 use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
 
 use super::{
@@ -195,7 +195,9 @@ pub async fn a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next(harne
         }
         // Once in a while a sync in between that comes to its end, so that drops meet a stand-by that has a copy.
         if number % 3 == 2 {
-            let again = SyncOrder { key: super::key(59), ..order };
+            // A key of its own: a snapshot store uses a backup that is there under a key, and does not make it again.
+            let key = BackupKey::new(format!("2026112113{number:02}")).expect("a key");
+            let again = SyncOrder { key, ..order };
             synced(harness, &again).await;
             arrived(harness, &standby, &new).await;
             old.clone_from(&new);
