@@ -50,6 +50,33 @@ fn a_source_that_is_another_tree_than_before_is_refused() {
 }
 
 #[test]
+fn a_source_whose_files_are_all_gone_is_refused_though_it_is_the_right_tree() {
+    let trees = Trees::new();
+    let [from, to] = trees.paths();
+    put(&from.join("file"), "x");
+    trees.sync(1).unwrap();
+    fs::remove_file(from.join("file")).unwrap();
+    fs::create_dir(from.join("folder")).unwrap();
+    guarded(&trees.sync(2), "there is no file in it");
+    guarded(&trees.overwrite(3), "there is no file in it");
+    assert_eq!(fs::read_to_string(to.join("file")).unwrap(), "x");
+}
+
+#[test]
+fn a_write_that_leaves_size_and_time_as_they_were_arrives_if_it_came_right_after_the_copy() {
+    let trees = Trees::unguarded();
+    let [from, to] = trees.paths();
+    put(&from.join("file"), "one");
+    let time = fs::metadata(from.join("file")).unwrap().modified().unwrap();
+    trees.sync(1).unwrap();
+    // As on a file system that counts time by seconds.
+    put(&from.join("file"), "two");
+    fs::File::options().write(true).open(from.join("file")).unwrap().set_modified(time).unwrap();
+    trees.sync(2).unwrap();
+    assert_eq!(fs::read_to_string(to.join("file")).unwrap(), "two");
+}
+
+#[test]
 fn a_stand_by_that_is_not_mounted_is_not_filled() {
     let trees = Trees::new();
     let [from, to] = trees.paths();
