@@ -24,6 +24,8 @@ pub async fn a_stand_by_that_diverged_is_not_overwritten_unless_asked(harness: &
     arrived(harness, &standby, &content(&[("a", "1"), ("b", "2")])).await;
     harness.store().await.thaw(&standby).await.expect("a thaw");
     wrote(harness, &standby, &[("only here", "x"), ("b", "changed here")]).await;
+    // Frozen again, it still holds what production does not.
+    harness.store().await.freeze(&standby, &freeze_by("run-1", None)).await.expect("a freeze");
     assert!(seen_at(&harness.store().await, &standby).await.diverged);
     wrote(harness, &production, &[("c", "3")]).await;
     for (number, purpose) in [(2, SyncPurpose::Routine), (3, SyncPurpose::Final), (4, SyncPurpose::Rehearsal)]
