@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use switchover::model::{BackupKey, PairName, RunId, SideName, StoreRef, Verification};
-use switchover::port::Copied;
+use switchover::port::{Access, Copied};
 
 const PREFIX: &str = "switchover:";
 const LONGEST: usize = 256;
@@ -92,6 +92,23 @@ impl Marks {
         })
     }
 
+    /// Whether clients may have written on the side that carries these marks what the other side does not have.
+    ///
+    /// What was written on a side that was open is known to be elsewhere only where the other side got a complete copy from it afterwards.
+    pub fn diverged(&self, access: &Access, side: &SideName, other: Option<&Copied>) -> bool {
+        let opened = self.time("open");
+        let from_here = other.filter(|copied| copied.from == *side);
+        // Whoever another side was copied from was production, whatever its own marks say.
+        let was_open = opened.is_some() || from_here.is_some();
+        let handed_over = from_here
+            .is_some_and(|copied| copied.complete && opened.is_none_or(|opened| opened <= copied.as_of));
+        match access {
+            Access::Lapsed { .. } => true,
+            Access::Frozen { .. } | Access::Unguarded => was_open && !handed_over,
+            Access::Writable => was_open || self.copied().is_some(),
+        }
+    }
+
     /// As tags.
     pub fn tags(&self) -> impl Iterator<Item = (String, String)> + '_ {
         self.0.iter().map(|(key, value)| (format!("{PREFIX}{key}"), value.clone()))
@@ -145,6 +162,28 @@ mod tests {
             assert_eq!(marks.copied(), None, "{key}");
         }
         assert_eq!(Marks::default().copied(), None);
+    }
+
+    #[test]
+    fn what_was_open_has_diverged_until_a_complete_copy_of_it_is_elsewhere() {
+        let hongkong = SideName::new("hongkong").unwrap();
+        let frozen = Access::Frozen { by: RunId::new("r-1").unwrap(), until: None };
+        let opened = |at: &str| Marks::default().with("open", at);
+        let (before, after) = (opened("2026-11-21T15:00:00Z"), opened("2026-11-21T16:00:00Z"));
+        let (whole, part) = (copied(), Copied { complete: false, ..copied() });
+        for (marks, access, other, diverged) in [
+            (&Marks::default(), &frozen, None, false),
+            (&Marks::default(), &Access::Writable, None, false),
+            (&Marks::default(), &frozen, Some(&part), true),
+            (&Marks::default(), &frozen, Some(&whole), false),
+            (&Marks::default(), &Access::Writable, Some(&whole), true),
+            (&before, &frozen, None, true),
+            (&before, &frozen, Some(&whole), false),
+            (&before, &frozen, Some(&part), true),
+            (&after, &frozen, Some(&whole), true),
+        ] {
+            assert_eq!(marks.diverged(access, &hongkong, other), diverged, "{marks:?} {access:?} {other:?}");
+        }
     }
 
     #[test]

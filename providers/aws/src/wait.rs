@@ -5,6 +5,8 @@ use std::time::Duration;
 use switchover::config::Period;
 use switchover::port::{Advance, Clock, DataError, Overseer, Unit};
 
+use crate::failure::Failure;
+
 /// What one look showed.
 #[derive(Debug)]
 pub enum Seen<T> {
@@ -88,6 +90,32 @@ impl<'a> Patience<'a> {
             }
             self.clock.sleep(self.every.min(left)).await;
         }
+    }
+
+    /// Makes sure that a call which failed did nothing, or that it did all the same: one whose answer was lost is looked for until it can no
+    /// longer be on its way. [`DataError::Unknown`] if it does not show by then.
+    pub async fn settle<F>(
+        &self,
+        in_flight: Duration,
+        place: &str,
+        failure: Failure,
+        mut shows: impl FnMut() -> F + Send,
+    ) -> Result<(), DataError>
+    where
+        F: Future<Output = Result<bool, DataError>> + Send,
+    {
+        if !failure.perhaps_done() {
+            return Err(failure.of_acting(place));
+        }
+        let looking = self.at_most(in_flight);
+        let found = looking.until(place, "looking what became of a call without an answer", || {
+            let look = shows();
+            async move { Ok(if look.await? { Seen::There(()) } else { Seen::coming("not seen") }) }
+        });
+        found.await.map_err(|error| match error {
+            DataError::Failed { .. } => failure.of_acting(place),
+            other => other,
+        })
     }
 
     /// Tells whoever ordered the work what goes on.

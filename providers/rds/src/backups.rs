@@ -12,8 +12,8 @@ use switchover_aws::Marks;
 
 use crate::by_snapshot::{Restoring, copied_of};
 use crate::error::failed;
+use crate::home::{Home, marks};
 use crate::names;
-use crate::site::{Site, marks};
 use crate::snapshots::{as_of, bytes};
 use crate::stage::{Shape, Source, Wanted};
 use crate::states::{self, Phase};
@@ -21,7 +21,7 @@ use crate::store::RdsStore;
 
 /// A snapshot of ours, where it is.
 struct Kept<'a> {
-    site: &'a Site,
+    home: &'a Home,
     key: BackupKey,
     found: DbSnapshot,
 }
@@ -29,11 +29,11 @@ struct Kept<'a> {
 impl RdsStore {
     async fn kept(&self) -> Result<Vec<Kept<'_>>, DataError> {
         let mut all = Vec::new();
-        for site in self.sites.values() {
-            for found in site.snapshots().await? {
+        for home in self.homes.values() {
+            for found in home.snapshots().await? {
                 let theirs = marks(found.tag_list());
                 if let Some(key) = theirs.key().filter(|_| theirs.belongs_to(&self.pair, &self.store)) {
-                    all.push(Kept { site, key, found });
+                    all.push(Kept { home, key, found });
                 }
             }
         }
@@ -48,7 +48,7 @@ impl RdsStore {
         let best = kept
             .iter()
             .max_by_key(|kept| (states::of_snapshot(&kept.found) == Phase::Ready, as_of(&kept.found)))?;
-        let place = |kept: &&Kept<'_>| kept.site.place(kept.found.db_snapshot_identifier().unwrap_or("?"));
+        let place = |kept: &&Kept<'_>| kept.home.place(kept.found.db_snapshot_identifier().unwrap_or("?"));
         Some(Backup {
             key: best.key.clone(),
             state: match states::of_snapshot(&best.found) {
@@ -94,7 +94,7 @@ impl RdsStore {
         }
         let ready = all.into_iter().filter(|kept| states::of_snapshot(&kept.found) == Phase::Ready);
         ready
-            .max_by_key(|kept| (as_of(&kept.found), kept.site.side == *side))
+            .max_by_key(|kept| (as_of(&kept.found), kept.home.side == *side))
             .ok_or_else(|| bad("its snapshot is not complete"))
     }
 
@@ -120,13 +120,13 @@ impl Backups for RdsStore {
         key: &BackupKey,
         overseer: &dyn Overseer,
     ) -> Result<Backup, DataError> {
-        let (site, patience) = (self.site(from)?, self.patience(overseer, self.options.patience.0));
+        let (home, patience) = (self.home(from)?, self.patience(overseer, self.options.patience.0));
         let name = names::snapshot(&self.pair, &self.store, key, None);
         let wanted =
             self.ours().with("from", from).with("key", key).with("run", "backup").with("complete", "false");
-        let found = site.take(&patience, &*self.clock, &name, &wanted).await?;
-        let kept = Kept { site, key: key.clone(), found };
-        self.backup(&[&kept]).ok_or_else(|| failed(&site.place(&name), "it cannot be read back"))
+        let found = home.take(&patience, &*self.clock, &name, &wanted).await?;
+        let kept = Kept { home, key: key.clone(), found };
+        self.backup(&[&kept]).ok_or_else(|| failed(&home.place(&name), "it cannot be read back"))
     }
 
     async fn restore(
@@ -135,8 +135,8 @@ impl Backups for RdsStore {
         to: &SideName,
         overseer: &dyn Overseer,
     ) -> Result<(), DataError> {
-        let (target, patience) = (self.site(to)?, self.patience(overseer, self.options.patience.0));
-        target.finish_swap(&patience, &self.ours()).await?;
+        let (target, patience) = (self.home(to)?, self.patience(overseer, self.options.patience.0));
+        target.finish_swap(&patience, &self.ours()).boxed().await?;
         let kept = self.complete_one(key, to).await?;
         let run = Self::restore_run(key)?;
         let name = kept.found.db_snapshot_identifier().unwrap_or_default();
@@ -153,7 +153,7 @@ impl Backups for RdsStore {
         }
         let shape = Shape::of(target, standby.as_ref()).await?;
         let restoring = Restoring { snapshot: &kept.found, name, copied, shape, diverged: false };
-        self.put_in_place(&patience, kept.site, target, restoring).await.map(|_| ())
+        self.put_in_place(&patience, kept.home, target, restoring).boxed().await.map(|_| ())
     }
 
     /// A snapshot has no content to read by itself: RDS vouches for one that is `available`. With [`Verification::Content`] it is restored
@@ -167,27 +167,27 @@ impl Backups for RdsStore {
     ) -> Result<Backup, DataError> {
         let kept = self.complete_one(key, on).await?;
         if how == Verification::Content {
-            let (site, patience) = (self.site(on)?, self.patience(overseer, self.options.patience.0));
+            let (home, patience) = (self.home(on)?, self.patience(overseer, self.options.patience.0));
             let name = kept.found.db_snapshot_identifier().unwrap_or_default();
-            if kept.site.side != *on {
-                site.bring(&patience, &kept.found, name).await?;
+            if kept.home.side != *on {
+                home.bring(&patience, &kept.found, name).boxed().await?;
             }
-            let present = site.instance(site.live()).await?;
+            let present = home.instance(home.live()).await?;
             let wanted = Wanted {
                 key,
                 run: &Self::restore_run(key)?,
                 source: Source::Snapshot(name.to_owned()),
-                shape: Shape::of(site, present.as_ref()).await?,
+                shape: Shape::of(home, present.as_ref()).await?,
                 marks: self
                     .ours()
                     .with("key", key)
                     .with("run", &Self::restore_run(key)?)
                     .with("origin", name),
             };
-            site.stage(&patience, &wanted).await?;
-            site.delete(&patience, &names::staged(site.live(), key)).await?;
-            let restored = Marks::default().with("restored", &site.account.time(&*self.clock));
-            kept.site.mark(kept.found.db_snapshot_arn(), name, &restored).await?;
+            home.stage(&patience, &wanted).boxed().await?;
+            home.delete(&patience, &names::staged(home.live(), key)).boxed().await?;
+            let restored = Marks::default().with("restored", &home.account.time(&*self.clock));
+            kept.home.mark(kept.found.db_snapshot_arn(), name, &restored).await?;
         }
         let again = self.kept_under(key).await?;
         self.backup(&again.iter().collect::<Vec<_>>())
@@ -197,11 +197,11 @@ impl Backups for RdsStore {
     async fn remove(&self, key: &BackupKey) -> Result<(), DataError> {
         for kept in self.kept_under(key).await? {
             let name = kept.found.db_snapshot_identifier().unwrap_or_default();
-            let call = kept.site.rds.delete_db_snapshot().db_snapshot_identifier(name);
+            let call = kept.home.rds.delete_db_snapshot().db_snapshot_identifier(name);
             if let Err(error) = call.send().boxed().await {
-                let failure = kept.site.failure(&error);
+                let failure = kept.home.failure(&error);
                 if failure.code() != Some("DBSnapshotNotFound") {
-                    return Err(failure.of_acting(&kept.site.place(name)));
+                    return Err(failure.of_acting(&kept.home.place(name)));
                 }
             }
         }

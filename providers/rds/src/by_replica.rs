@@ -1,7 +1,7 @@
 //! The road by read replica: the stand-by replays what production writes, until it is promoted.
 
-use futures_util::FutureExt as _;
 use aws_sdk_rds::types::DbInstance;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use switchover::model::Verification;
 use switchover::port::{Copied, DataError, SyncOrder, SyncPurpose, Synced};
@@ -10,8 +10,8 @@ use switchover_aws::{Marks, Patience, Seen};
 use crate::endpoint::Endpoint;
 use crate::error::{failed, guarded, unfit};
 use crate::guard::Arrived;
+use crate::home::{Home, marks};
 use crate::names;
-use crate::site::{Site, marks};
 use crate::snapshots::{account, bytes, is_encrypted, no_key};
 use crate::stage::{Shape, Source, Wanted};
 use crate::states;
@@ -26,9 +26,9 @@ impl RdsStore {
         order: &SyncOrder,
         patience: &Patience<'_>,
     ) -> Result<Synced, DataError> {
-        let (source, target) = (self.site(order.direction.from())?, self.site(order.direction.to())?);
+        let (source, target) = (self.home(order.direction.from())?, self.home(order.direction.to())?);
         if order.purpose != SyncPurpose::Rehearsal {
-            target.finish_swap(patience, &self.ours()).await?;
+            target.finish_swap(patience, &self.ours()).boxed().await?;
         }
         let (_, production) = self.live(&source.side).await?;
         if is_replica(&production) {
@@ -39,9 +39,9 @@ impl RdsStore {
             ));
         }
         match order.purpose {
-            SyncPurpose::Final => self.promote(order, patience, source, target).await,
+            SyncPurpose::Final => self.promote(order, patience, source, target).boxed().await,
             SyncPurpose::Routine | SyncPurpose::Rehearsal => {
-                self.follow(order, patience, source, &production, target).await
+                self.follow(order, patience, source, &production, target).boxed().await
             }
         }
     }
@@ -51,9 +51,9 @@ impl RdsStore {
         &self,
         order: &SyncOrder,
         patience: &Patience<'_>,
-        source: &Site,
+        source: &Home,
         production: &DbInstance,
-        target: &Site,
+        target: &Home,
     ) -> Result<Synced, DataError> {
         let standby = target.instance(target.live()).await?;
         if let Some(standby) = standby.as_ref().filter(|standby| is_replica_of(standby, production)) {
@@ -81,7 +81,7 @@ impl RdsStore {
             ));
         }
         let shape = Shape::of(target, standby.as_ref()).await?;
-        let copied = self.copied(order, source.account.time(&*self.clock), None);
+        let copied = Self::copied(order, source.account.time(&*self.clock), None);
         if order.purpose == SyncPurpose::Rehearsal {
             let note = format!(
                 "would make a read replica of {} in {}",
@@ -94,17 +94,25 @@ impl RdsStore {
                 items: 0,
                 deleted: 0,
                 notes: vec![note],
+                took_ms: 0,
             });
         }
-        let notes = self.make_replica(patience, production, target, &copied, shape, diverged).await?;
-        Ok(Synced { copied, bytes: bytes(production.allocated_storage()), items: 0, deleted: 0, notes })
+        let notes = self.make_replica(patience, production, target, &copied, shape, diverged).boxed().await?;
+        Ok(Synced {
+            copied,
+            bytes: bytes(production.allocated_storage()),
+            items: 0,
+            deleted: 0,
+            notes,
+            took_ms: 0,
+        })
     }
 
     async fn make_replica(
         &self,
         patience: &Patience<'_>,
         production: &DbInstance,
-        target: &Site,
+        target: &Home,
         copied: &Copied,
         shape: Shape,
         diverged: bool,
@@ -114,7 +122,10 @@ impl RdsStore {
             .db_instance_arn()
             .ok_or_else(|| failed(&place, "RDS does not say production's ARN"))?;
         patience.overseer().permit().await?;
-        target.clear(patience, &self.ours(), &names::staged(target.live(), &copied.key), None).await?;
+        target
+            .clear(patience, &self.ours(), &names::staged(target.live(), &copied.key), None)
+            .boxed()
+            .await?;
         let wanted = Wanted {
             key: &copied.key,
             run: &copied.run,
@@ -122,7 +133,7 @@ impl RdsStore {
             shape: shape.clone(),
             marks: self.ours().with_copied(copied).with("origin", arn).with("stage", "new"),
         };
-        let staged = target.stage(patience, &wanted).await?;
+        let staged = target.stage(patience, &wanted).boxed().await?;
         if !is_replica_of(&staged, production) {
             return Err(failed(
                 &target.place(&names::staged(target.live(), &copied.key)),
@@ -133,9 +144,9 @@ impl RdsStore {
             let mark = Marks::default().with("diverged", "true");
             target.mark(old.db_instance_arn(), target.live(), &mark).await?;
         }
-        let before = target.swap(patience, &copied.key).await?;
+        let before = target.swap(patience, &copied.key).boxed().await?;
         target.protect(&shape).await?;
-        target.clear(patience, &self.ours(), target.live(), Some(&before)).await
+        target.clear(patience, &self.ours(), target.live(), Some(&before)).boxed().await
     }
 
     /// The stand-by is a replica already: says how far it is.
@@ -143,8 +154,8 @@ impl RdsStore {
         &self,
         order: &SyncOrder,
         patience: &Patience<'_>,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
         standby: &DbInstance,
     ) -> Result<Synced, DataError> {
         let known = marks(standby.tag_list()).copied();
@@ -158,16 +169,16 @@ impl RdsStore {
         let as_of = arrived.and_then(|arrived| arrived.up_to).or(since);
         let as_of =
             as_of.ok_or_else(|| failed(&target.place(target.live()), "nothing tells how far it is"))?;
-        let copied = self.copied(order, as_of, position);
+        let copied = Self::copied(order, as_of, position);
         if order.purpose == SyncPurpose::Routine {
             patience.overseer().permit().await?;
             let all = self.ours().with_copied(&copied);
             target.mark(standby.db_instance_arn(), target.live(), &all).await?;
         }
-        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes: Vec::new() })
+        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes: Vec::new(), took_ms: 0 })
     }
 
-    fn copied(&self, order: &SyncOrder, as_of: Timestamp, position: Option<String>) -> Copied {
+    fn copied(order: &SyncOrder, as_of: Timestamp, position: Option<String>) -> Copied {
         Copied {
             from: order.direction.from().clone(),
             run: order.run.clone(),
@@ -179,8 +190,8 @@ impl RdsStore {
         }
     }
 
-    async fn replaying(&self, patience: &Patience<'_>, target: &Site) -> Result<DbInstance, DataError> {
-        let found = target.ready(patience, target.live(), "waiting for the read replica").await?;
+    async fn replaying(&self, patience: &Patience<'_>, target: &Home) -> Result<DbInstance, DataError> {
+        let found = target.ready(patience, target.live(), "waiting for the read replica").boxed().await?;
         match states::of_replication(&found) {
             Ok(_) => Ok(found),
             Err(state) => Err(unfit(
@@ -193,8 +204,8 @@ impl RdsStore {
 
     async fn arrived(
         &self,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
         standby: &DbInstance,
     ) -> Result<Arrived, DataError> {
         let place = target.place(target.live());
@@ -209,8 +220,8 @@ impl RdsStore {
         &self,
         order: &SyncOrder,
         patience: &Patience<'_>,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
     ) -> Result<Synced, DataError> {
         self.require_frozen(order, source).await?;
         let (_, production) = self.live(&source.side).await?;
@@ -218,36 +229,35 @@ impl RdsStore {
         let begun = before.as_ref().map(|found| marks(found.tag_list()));
         let begun = begun.is_some_and(|theirs| theirs.get(PROMOTION) == Some(order.run.as_str()));
         if !begun && !before.is_some_and(|standby| is_replica_of(&standby, &production)) {
-            self.follow(order, patience, source, &production, target).await?;
+            self.follow(order, patience, source, &production, target).boxed().await?;
         }
         let (_, standby) = self.live(&target.side).await?;
         let theirs = marks(standby.tag_list());
         let begun = theirs.get(PROMOTION) == Some(order.run.as_str());
-        let mut copied = match theirs.copied().filter(|_| begun) {
-            Some(copied) => copied,
-            None => {
-                let copied = self.everything_arrived(order, patience, source, target).await?;
-                // What a later try of this run has to know once the replica is one no more.
-                let note = self.ours().with_copied(&copied).with(PROMOTION, &order.run);
-                target.mark(standby.db_instance_arn(), target.live(), &note).await?;
-                copied
-            }
+        let mut copied = if let Some(copied) = theirs.copied().filter(|_| begun) {
+            copied
+        } else {
+            let copied = self.everything_arrived(order, patience, source, target).await?;
+            // What a later try of this run has to know once the replica is one no more.
+            let note = self.ours().with_copied(&copied).with(PROMOTION, &order.run);
+            target.mark(standby.db_instance_arn(), target.live(), &note).await?;
+            copied
         };
         self.require_frozen(order, source).await?;
-        let promoted = self.promoted(patience, target).await?;
+        let promoted = self.promoted(patience, target).boxed().await?;
         self.freeze_new(target, &promoted, &order.run).await?;
         copied.complete = true;
         let all = self.ours().with_copied(&copied);
         target.mark(promoted.db_instance_arn(), target.live(), &all).await?;
-        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes: Vec::new() })
+        Ok(Synced { copied, bytes: 0, items: 0, deleted: 0, notes: Vec::new(), took_ms: 0 })
     }
 
     async fn everything_arrived(
         &self,
         order: &SyncOrder,
         patience: &Patience<'_>,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
     ) -> Result<Copied, DataError> {
         let standby = self.replaying(patience, target).await?;
         let place = target.place(target.live());
@@ -257,7 +267,7 @@ impl RdsStore {
                 let now = source.account.time(&*self.clock);
                 let arrived = self.arrived(source, target, &standby).await?;
                 Ok(if arrived.everything {
-                    Seen::There(self.copied(order, now, arrived.position))
+                    Seen::There(Self::copied(order, now, arrived.position))
                 } else {
                     Seen::coming(arrived.position.unwrap_or_else(|| "behind".to_owned()))
                 })
@@ -270,17 +280,18 @@ impl RdsStore {
     pub(crate) async fn promoted(
         &self,
         patience: &Patience<'_>,
-        target: &Site,
+        target: &Home,
     ) -> Result<DbInstance, DataError> {
         let (name, place) = (target.live(), target.place(target.live()));
         patience
             .until(&place, "promoting the read replica", || async {
-                let found = target.ready(patience, name, "promoting the read replica").await?;
+                let found = target.ready(patience, name, "promoting the read replica").boxed().await?;
                 if !is_replica(&found) {
                     return Ok(Seen::There(found));
                 }
                 patience.overseer().permit().await?;
-                let Err(error) = target.rds.promote_read_replica().db_instance_identifier(name).send().boxed().await
+                let Err(error) =
+                    target.rds.promote_read_replica().db_instance_identifier(name).send().boxed().await
                 else {
                     return Ok(Seen::coming("promoting"));
                 };

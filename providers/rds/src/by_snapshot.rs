@@ -1,13 +1,14 @@
 //! The road by snapshot: taken on production, copied by the stand-by, restored beside its instance, put in its place.
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use futures_util::FutureExt as _;
 use switchover::model::{BackupKey, RunId, SideName, Verification};
 use switchover::port::{Copied, DataError, SyncOrder, SyncPurpose, Synced};
 use switchover_aws::{Marks, Patience};
 
 use crate::error::{failed, unfit};
+use crate::home::{Home, marks};
 use crate::names;
-use crate::site::{Site, marks};
 use crate::snapshots::{account, as_of, bytes, is_encrypted, no_key};
 use crate::stage::{Shape, Source, Wanted};
 use crate::store::RdsStore;
@@ -29,9 +30,9 @@ impl RdsStore {
         patience: &Patience<'_>,
     ) -> Result<Synced, DataError> {
         let (from, to) = (order.direction.from(), order.direction.to());
-        let (source, target) = (self.site(from)?, self.site(to)?);
+        let (source, target) = (self.home(from)?, self.home(to)?);
         if order.purpose != SyncPurpose::Rehearsal {
-            target.finish_swap(patience, &self.ours()).await?;
+            target.finish_swap(patience, &self.ours()).boxed().await?;
         }
         let (_, production) = self.live(from).await?;
         self.require_frozen(order, source).await?;
@@ -70,22 +71,29 @@ impl RdsStore {
         };
         let restoring =
             Restoring { snapshot: &snapshot, name: &name, copied: copied.clone(), shape, diverged };
-        let notes = self.put_in_place(patience, source, target, restoring).await?;
-        Ok(Synced { copied, bytes: bytes(snapshot.allocated_storage()), items: 0, deleted: 0, notes })
+        let notes = self.put_in_place(patience, source, target, restoring).boxed().await?;
+        Ok(Synced {
+            copied,
+            bytes: bytes(snapshot.allocated_storage()),
+            items: 0,
+            deleted: 0,
+            notes,
+            took_ms: 0,
+        })
     }
 
     /// Copies a snapshot to a side if need be, restores it beside the side's instance, freezes it, and puts it in that instance's place.
     pub(crate) async fn put_in_place(
         &self,
         patience: &Patience<'_>,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
         restoring: Restoring<'_>,
     ) -> Result<Vec<String>, DataError> {
         let Restoring { snapshot, name, copied, shape, diverged } = restoring;
         let key = &copied.key;
-        target.clear(patience, &self.ours(), &names::staged(target.live(), key), None).await?;
-        self.bring_over(patience, source, target, snapshot, name).await?;
+        target.clear(patience, &self.ours(), &names::staged(target.live(), key), None).boxed().await?;
+        self.bring_over(patience, source, target, snapshot, name).boxed().await?;
         let wanted = Wanted {
             key,
             run: &copied.run,
@@ -93,22 +101,22 @@ impl RdsStore {
             shape: shape.clone(),
             marks: self.ours().with_copied(&copied).with("origin", name).with("stage", "new"),
         };
-        let staged = target.stage(patience, &wanted).await?;
+        let staged = target.stage(patience, &wanted).boxed().await?;
         self.freeze_new(target, &staged, &copied.run).await?;
         if diverged && let Some(old) = target.instance(target.live()).await? {
             let mark = Marks::default().with("diverged", "true");
             target.mark(old.db_instance_arn(), target.live(), &mark).await?;
         }
-        let before = target.swap(patience, key).await?;
+        let before = target.swap(patience, key).boxed().await?;
         target.protect(&shape).await?;
-        target.clear(patience, &self.ours(), target.live(), Some(&before)).await
+        target.clear(patience, &self.ours(), target.live(), Some(&before)).boxed().await
     }
 
     async fn bring_over(
         &self,
         patience: &Patience<'_>,
-        source: &Site,
-        target: &Site,
+        source: &Home,
+        target: &Home,
         snapshot: &DbSnapshot,
         name: &str,
     ) -> Result<(), DataError> {
@@ -127,15 +135,15 @@ impl RdsStore {
         {
             source.share(name, &own).await?;
         }
-        target.bring(patience, snapshot, name).await.map(|_| ())
+        target.bring(patience, snapshot, name).boxed().await.map(|_| ())
     }
 
     /// Everything that could stop the sync, before anything is made.
     async fn fit(
         &self,
-        source: &Site,
+        source: &Home,
         production: &DbInstance,
-        target: &Site,
+        target: &Home,
         standby: Option<&DbInstance>,
     ) -> Result<Shape, DataError> {
         if production.engine() != Some("postgres") {
@@ -149,7 +157,7 @@ impl RdsStore {
         Shape::of(target, standby).await
     }
 
-    fn rehearsed(&self, order: &SyncOrder, source: &Site, target: &Site, production: &DbInstance) -> Synced {
+    fn rehearsed(&self, order: &SyncOrder, source: &Home, target: &Home, production: &DbInstance) -> Synced {
         let (here, there) = (source.place(source.live()), target.place(target.live()));
         let copied = Copied {
             from: order.direction.from().clone(),
@@ -163,7 +171,14 @@ impl RdsStore {
         let notes = vec![format!(
             "would take a snapshot of {here}, and put an instance restored from it in the place of {there}"
         )];
-        Synced { copied, bytes: bytes(production.allocated_storage()), items: 0, deleted: 0, notes }
+        Synced {
+            copied,
+            bytes: bytes(production.allocated_storage()),
+            items: 0,
+            deleted: 0,
+            notes,
+            took_ms: 0,
+        }
     }
 }
 
@@ -183,6 +198,7 @@ fn done_before(standby: &DbInstance, order: &SyncOrder) -> Option<Synced> {
         items: 0,
         deleted: 0,
         notes: vec!["this key is on the stand-by already".to_owned()],
+        took_ms: 0,
     })
 }
 

@@ -6,7 +6,7 @@ use switchover::port::{DataError, Meter};
 use switchover_aws::Connection;
 
 use crate::error::unfit;
-use crate::site::Site;
+use crate::home::Home;
 
 /// Where an instance is, as RDS says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +39,11 @@ impl Endpoint {
         meter: Meter,
     ) -> Result<Self, DataError> {
         let options = crate::options::RdsSide { instance: instance.to_owned(), ..Default::default() };
-        let site = Site::connect(side, options, connection, meter).await?;
-        let place = site.place(instance);
-        match site.instance(instance).await? {
+        let home = Home::connect(side, options, connection, meter).await?;
+        let place = home.place(instance);
+        match home.instance(instance).await? {
             Some(found) => Self::of(&found, &place),
-            None => Err(site.no_instance(instance).await),
+            None => Err(home.no_instance(instance).await),
         }
     }
 

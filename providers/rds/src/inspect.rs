@@ -8,8 +8,8 @@ use switchover::model::SideName;
 use switchover::port::{Access, DataError, Depth, Inspection, Method, StoreProblem, StoreSide, Stream};
 
 use crate::by_replica::is_replica_of;
+use crate::home::{Home, marks};
 use crate::options::RdsMethod;
-use crate::site::{Site, marks};
 use crate::snapshots::{account, bytes, is_encrypted};
 use crate::stage::{Between, Shape};
 use crate::states::{self, Phase};
@@ -17,7 +17,7 @@ use crate::store::{RdsStore, is_replica};
 
 /// One side as seen.
 struct Look<'a> {
-    site: &'a Site,
+    home: &'a Home,
     found: DbInstance,
     access: Access,
     /// Whether an earlier run was left between its two renames.
@@ -27,7 +27,7 @@ struct Look<'a> {
 impl RdsStore {
     pub(crate) async fn look(&self, depth: Depth) -> Result<Inspection, DataError> {
         let looks =
-            join_all(self.sites.values().map(|site| async move { (site, self.look_at(site).await) })).await;
+            join_all(self.homes.values().map(|home| async move { (home, self.look_at(home).await) })).await;
         let mut seen = Vec::new();
         let mut inspection = Inspection {
             method: match self.options.method {
@@ -39,32 +39,32 @@ impl RdsStore {
             stream: None,
             problems: Vec::new(),
         };
-        for (site, look) in looks {
+        for (home, look) in looks {
             match look {
                 Ok(look) => seen.push(look),
                 Err(error) => {
-                    inspection.unread.insert(site.side.clone(), error.to_string());
+                    inspection.unread.insert(home.side.clone(), error.to_string());
                 }
             }
         }
         for look in &seen {
-            inspection.sides.insert(look.site.side.clone(), side(look, &seen));
+            inspection.sides.insert(look.home.side.clone(), side(look, &seen));
         }
         inspection.stream = self.stream(&seen);
         inspection.problems = self.problems(&seen, depth).await;
         Ok(inspection)
     }
 
-    async fn look_at<'a>(&self, site: &'a Site) -> Result<Look<'a>, DataError> {
-        let (found, unfinished) = match site.instance(site.live()).await? {
+    async fn look_at<'a>(&self, home: &'a Home) -> Result<Look<'a>, DataError> {
+        let (found, unfinished) = match home.instance(home.live()).await? {
             Some(found) => (found, false),
-            None => match site.between(&self.ours()).await? {
+            None => match home.between(&self.ours()).await? {
                 Between::New(found) | Between::Old(found) => (found, true),
-                Between::Nothing => return Err(site.no_instance(site.live()).await),
+                Between::Nothing => return Err(home.no_instance(home.live()).await),
             },
         };
-        let access = self.access_of(site, &found).await?;
-        Ok(Look { site, found, access, unfinished })
+        let access = self.access_of(home, &found).await?;
+        Ok(Look { home, found, access, unfinished })
     }
 
     fn stream(&self, seen: &[Look<'_>]) -> Option<Stream> {
@@ -82,13 +82,13 @@ impl RdsStore {
             Err(state) => state,
         };
         let caught_up_to = marks(replica.found.tag_list()).copied().map(|copied| copied.as_of);
-        Some(Stream { from: source.site.side.clone(), running, state, lag_bytes: None, caught_up_to })
+        Some(Stream { from: source.home.side.clone(), running, state, lag_bytes: None, caught_up_to })
     }
 
     async fn problems(&self, seen: &[Look<'_>], depth: Depth) -> Vec<StoreProblem> {
-        let mut problems: Vec<StoreProblem> = seen.iter().flat_map(broken).collect();
+        let mut problems: Vec<StoreProblem> = seen.iter().filter_map(broken).collect();
         if self.is_same_place() {
-            let first = self.sites.keys().next().cloned();
+            let first = self.homes.keys().next().cloned();
             problems.push(problem(first, true, "both sides are the same instance", "give each side its own"));
         }
         if depth == Depth::Glance {
@@ -103,12 +103,12 @@ impl RdsStore {
             ));
         }
         for look in seen {
-            if let Err(error) = Shape::of(look.site, Some(&look.found)).await {
-                problems.push(told(look.site, &error));
+            if let Err(error) = Shape::of(look.home, Some(&look.found)).await {
+                problems.push(told(look.home, &error));
             }
             if look.found.engine() != Some("postgres") {
                 let engine = look.found.engine().unwrap_or("unknown");
-                let side = Some(look.site.side.clone());
+                let side = Some(look.home.side.clone());
                 problems.push(problem(
                     side,
                     true,
@@ -126,14 +126,14 @@ impl RdsStore {
 
     /// What is wrong with bringing data from one side to the other.
     fn together(&self, from: &Look<'_>, to: &Look<'_>) -> Vec<StoreProblem> {
-        let side = |look: &Look<'_>| Some(look.site.side.clone());
+        let side = |look: &Look<'_>| Some(look.home.side.clone());
         let mut problems = Vec::new();
-        let regions_differ = from.site.account.region() != to.site.account.region();
-        if is_encrypted(&from.found) && to.site.options.kms_key.is_none() && regions_differ {
+        let regions_differ = from.home.account.region() != to.home.account.region();
+        if is_encrypted(&from.found) && to.home.options.kms_key.is_none() && regions_differ {
             problems.push(problem(
                 side(to),
                 true,
-                &format!("{} is encrypted, and this side has no key to encrypt a copy with", from.site.side),
+                &format!("{} is encrypted, and this side has no key to encrypt a copy with", from.home.side),
                 "give the side a `kms_key` of its own region",
             ));
         }
@@ -152,18 +152,18 @@ impl RdsStore {
 }
 
 fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
-    let name: &SideName = &look.site.side;
+    let name: &SideName = &look.home.side;
     let theirs = marks(look.found.tag_list());
-    let other = all.iter().find(|other| other.site.side != *name);
+    let other = all.iter().find(|other| other.home.side != *name);
     let others_copy = other.and_then(|other| marks(other.found.tag_list()).copied());
-    let live = look.site.live();
+    let live = look.home.live();
     let place = Endpointish(&look.found).to_string();
     StoreSide {
-        place: if place.is_empty() { look.site.place(live) } else { place },
+        place: if place.is_empty() { look.home.place(live) } else { place },
         identity: look.found.db_instance_arn().unwrap_or(live).to_owned(),
         access: look.access.clone(),
         copied: theirs.copied(),
-        diverged: RdsStore::diverged(&look.access, name, &theirs, others_copy.as_ref()),
+        diverged: theirs.diverged(&look.access, name, others_copy.as_ref()),
         bytes: look.found.allocated_storage().map(|gib| bytes(Some(gib))),
     }
 }
@@ -183,14 +183,14 @@ impl std::fmt::Display for Endpointish<'_> {
 fn broken(look: &Look<'_>) -> Option<StoreProblem> {
     if look.unfinished {
         let why =
-            format!("no instance is called {}: putting a new one in place was interrupted", look.site.live());
-        return Some(problem(Some(look.site.side.clone()), false, &why, "the next sync finishes it"));
+            format!("no instance is called {}: putting a new one in place was interrupted", look.home.live());
+        return Some(problem(Some(look.home.side.clone()), false, &why, "the next sync finishes it"));
     }
     match states::of_instance(&look.found) {
         Phase::Ready | Phase::Busy(_) => None,
         Phase::Broken(state) => {
-            let why = format!("{} is `{state}`", look.site.place(look.site.live()));
-            Some(problem(Some(look.site.side.clone()), true, &why, states::advice(&state)))
+            let why = format!("{} is `{state}`", look.home.place(look.home.live()));
+            Some(problem(Some(look.home.side.clone()), true, &why, states::advice(&state)))
         }
     }
 }
@@ -199,7 +199,7 @@ fn problem(side: Option<SideName>, fatal: bool, message: &str, advice: &str) -> 
     StoreProblem { side, fatal, message: message.to_owned(), advice: Some(advice.to_owned()) }
 }
 
-fn told(site: &Site, error: &DataError) -> StoreProblem {
+fn told(home: &Home, error: &DataError) -> StoreProblem {
     let advice = match error {
         DataError::Unfit { advice, .. } | DataError::Guarded { advice, .. } => advice.clone(),
         _ => None,
@@ -208,5 +208,5 @@ fn told(site: &Site, error: &DataError) -> StoreProblem {
         DataError::Unfit { place, why, .. } => format!("{place}: {why}"),
         other => other.to_string(),
     };
-    StoreProblem { side: Some(site.side.clone()), fatal: true, message, advice }
+    StoreProblem { side: Some(home.side.clone()), fatal: true, message, advice }
 }

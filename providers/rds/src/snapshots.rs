@@ -1,16 +1,16 @@
 //! Snapshots: taken on one side, copied by the other.
 
-use futures_util::FutureExt as _;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use switchover::port::{Clock, DataError};
 use switchover_aws::{Marks, Patience, Seen};
 
 use crate::error::{failed, unfit};
-use crate::site::{Site, marks, tags};
+use crate::home::{Home, marks, tags};
 use crate::states::{self, Phase};
 
-impl Site {
+impl Home {
     /// Takes a snapshot of the live instance, or returns the complete one of that name that is ours. A failed one of ours is replaced.
     ///
     /// The mark `as-of` is the moment before RDS was asked, by AWS's clock: what was acknowledged until then is in it. RDS's own times are
@@ -23,7 +23,7 @@ impl Site {
         marks: &Marks,
     ) -> Result<DbSnapshot, DataError> {
         if !self.is_there(patience, name, marks).await? {
-            self.ready(patience, self.live(), "waiting for production's instance").await?;
+            self.ready(patience, self.live(), "waiting for production's instance").boxed().await?;
             let taken = marks.clone().with("as-of", &self.account.time(clock));
             let call = self.rds.create_db_snapshot().db_instance_identifier(self.live());
             let answer = call.db_snapshot_identifier(name).set_tags(Some(tags(&taken))).send().boxed().await;
@@ -32,7 +32,7 @@ impl Site {
                 // The SDK's own second try finds what the first one made.
                 if failure.code() != Some("DBSnapshotAlreadyExists") {
                     let shows = || async { Ok(self.snapshot(name).await?.is_some()) };
-                    self.settled(patience, &self.place(name), failure, shows).await?;
+                    self.settled(patience, &self.place(name), failure, shows).boxed().await?;
                 }
             }
         }
@@ -58,7 +58,8 @@ impl Site {
                 return Err(no_key(self));
             }
             let call = self.rds.copy_db_snapshot().source_db_snapshot_identifier(arn).set_kms_key_id(key);
-            let answer = call.target_db_snapshot_identifier(name).set_tags(Some(tags(&theirs))).send().boxed().await;
+            let answer =
+                call.target_db_snapshot_identifier(name).set_tags(Some(tags(&theirs))).send().boxed().await;
             if let Err(error) = answer {
                 let failure = self.failure(&error);
                 match failure.code() {
@@ -72,7 +73,7 @@ impl Site {
                     }
                     _ => {
                         let shows = || async { Ok(self.snapshot(name).await?.is_some()) };
-                        self.settled(patience, &place, failure, shows).await?;
+                        self.settled(patience, &place, failure, shows).boxed().await?;
                     }
                 }
             }
@@ -112,13 +113,11 @@ impl Site {
         patience.overseer().permit().await?;
         if let Err(error) = self.rds.delete_db_snapshot().db_snapshot_identifier(name).send().boxed().await {
             let failure = self.failure(&error);
-            match failure.code() {
-                Some("DBSnapshotNotFound") => return Ok(()),
-                _ => {
-                    let gone = || async { Ok(self.snapshot(name).await?.is_none()) };
-                    self.settled(patience, &self.place(name), failure, gone).await?;
-                }
+            if failure.code() == Some("DBSnapshotNotFound") {
+                return Ok(());
             }
+            let gone = || async { Ok(self.snapshot(name).await?.is_none()) };
+            self.settled(patience, &self.place(name), failure, gone).boxed().await?;
         }
         patience
             .until(&self.place(name), "deleting the snapshot", || async {
@@ -175,9 +174,9 @@ pub(crate) fn account(arn: Option<&str>) -> Option<&str> {
     arn?.split(':').nth(4)
 }
 
-pub(crate) fn no_key(site: &Site) -> DataError {
+pub(crate) fn no_key(home: &Home) -> DataError {
     unfit(
-        &site.place(site.live()),
+        &home.place(home.live()),
         "production is encrypted, and this side has no key to encrypt the copy with",
         "give the side a `kms_key` of its own region",
     )

@@ -6,15 +6,15 @@
 //! ```
 //! Between the two renames no instance has the live name. Whoever comes next finds the instance that is marked `ready` and finishes.
 
-use futures_util::FutureExt as _;
 use aws_sdk_rds::types::DbInstance;
+use futures_util::FutureExt as _;
 use switchover::model::{BackupKey, RunId};
 use switchover::port::DataError;
 use switchover_aws::{Marks, Patience};
 
 use crate::error::unfit;
+use crate::home::{Home, marks, tags};
 use crate::names;
-use crate::site::{Site, marks, tags};
 use crate::states::{self, Phase};
 
 /// What a new instance is made of.
@@ -44,8 +44,8 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// From the options, and where they say nothing from the instance that is there now.
-    pub(crate) async fn of(site: &Site, present: Option<&DbInstance>) -> Result<Self, DataError> {
-        let options = &site.options;
+    pub(crate) async fn of(home: &Home, present: Option<&DbInstance>) -> Result<Self, DataError> {
+        let options = &home.options;
         let or = |given: &Option<String>, found: Option<&str>| given.clone().or(found.map(str::to_owned));
         let groups = present.map_or(&[][..], DbInstance::vpc_security_groups);
         let found = groups.iter().filter_map(|group| group.vpc_security_group_id().map(str::to_owned));
@@ -70,27 +70,27 @@ impl Shape {
             protected: present.and_then(DbInstance::deletion_protection),
             iam: present.and_then(DbInstance::iam_database_authentication_enabled),
             copy_tags: present.and_then(DbInstance::copy_tags_to_snapshot),
-            port: present.and_then(DbInstance::endpoint).and_then(|endpoint| endpoint.port()),
+            port: present.and_then(DbInstance::endpoint).and_then(aws_sdk_rds::types::Endpoint::port),
             others_tags: present.map_or_else(Vec::new, others_tags),
         };
-        shape.check(site).await?;
+        shape.check(home).await?;
         Ok(shape)
     }
 
     /// Makes sure that the groups which the new instance needs are there, before anything is made.
-    pub(crate) async fn check(&self, site: &Site) -> Result<(), DataError> {
+    pub(crate) async fn check(&self, home: &Home) -> Result<(), DataError> {
         if let Some(group) = &self.subnet_group {
-            let call = site.rds.describe_db_subnet_groups().db_subnet_group_name(group);
+            let call = home.rds.describe_db_subnet_groups().db_subnet_group_name(group);
             if let Err(error) = call.send().boxed().await {
-                return Err(missing(site, site.failure(&error), "subnet group", group));
+                return Err(missing(home, home.failure(&error), "subnet group", group));
             }
         }
         // RDS makes a default parameter group when it is first used, so that it need not be there.
         let own = self.parameter_group.as_ref().filter(|group| !group.starts_with("default."));
         if let Some(group) = own {
-            let call = site.rds.describe_db_parameter_groups().db_parameter_group_name(group);
+            let call = home.rds.describe_db_parameter_groups().db_parameter_group_name(group);
             if let Err(error) = call.send().boxed().await {
-                return Err(missing(site, site.failure(&error), "parameter group", group));
+                return Err(missing(home, home.failure(&error), "parameter group", group));
             }
         }
         Ok(())
@@ -101,17 +101,17 @@ impl Shape {
     }
 }
 
-fn missing(site: &Site, failure: switchover_aws::Failure, kind: &str, name: &str) -> DataError {
+fn missing(home: &Home, failure: switchover_aws::Failure, kind: &str, name: &str) -> DataError {
     let code = failure.code().unwrap_or_default();
     if code.contains("NotFound") {
         let key = kind.replace(' ', "_");
         return unfit(
-            &site.place(site.live()),
-            &format!("there is no {kind} `{name}` in {}", site.account.region()),
+            &home.place(home.live()),
+            &format!("there is no {kind} `{name}` in {}", home.account.region()),
             &format!("make it, or give the side another `{key}`"),
         );
     }
-    failure.of_reading(&site.place(site.live()))
+    failure.of_reading(&home.place(home.live()))
 }
 
 /// The tags that are neither ours nor AWS's, so that what a new instance costs is booked where the old one's cost was.
@@ -142,7 +142,7 @@ pub(crate) enum Between {
     Old(DbInstance),
 }
 
-impl Site {
+impl Home {
     /// Makes the instance that waits beside the live one, or goes on with the one that an earlier try of the same made. Ready afterwards.
     pub(crate) async fn stage(
         &self,
@@ -164,13 +164,13 @@ impl Site {
             let same = ["run", "key", "origin"].iter().all(|key| theirs.get(key) == wanted.marks.get(key));
             let whole = !matches!(states::of_instance(&found), Phase::Broken(_));
             if !(same && whole) {
-                self.delete(patience, &name).await?;
+                self.delete(patience, &name).boxed().await?;
                 self.make(patience, &name, wanted).await?;
             }
         } else {
             self.make(patience, &name, wanted).await?;
         }
-        self.ready(patience, &name, phase(&wanted.source)).await
+        self.ready(patience, &name, phase(&wanted.source)).boxed().await
     }
 
     async fn make(&self, patience: &Patience<'_>, name: &str, wanted: &Wanted<'_>) -> Result<(), DataError> {
@@ -184,7 +184,7 @@ impl Site {
             return self.is_ours(name, wanted).await;
         }
         let shows = || async { Ok(self.instance(name).await?.is_some()) };
-        self.settled(patience, &self.place(name), failure, shows).await
+        self.settled(patience, &self.place(name), failure, shows).boxed().await
     }
 
     async fn is_ours(&self, name: &str, wanted: &Wanted<'_>) -> Result<(), DataError> {
@@ -250,16 +250,16 @@ impl Site {
     /// Puts the instance that waits in the live one's place, and the live one, if there is one, aside; says under which name.
     pub(crate) async fn swap(&self, patience: &Patience<'_>, key: &BackupKey) -> Result<String, DataError> {
         let staged = names::staged(self.live(), key);
-        let waiting = self.ready(patience, &staged, "putting the new instance in place").await?;
+        let waiting = self.ready(patience, &staged, "putting the new instance in place").boxed().await?;
         patience.overseer().permit().await?;
         // From here on whoever finds the live name gone finishes, and does not begin anew.
         self.mark(waiting.db_instance_arn(), &staged, &Marks::default().with("stage", "ready")).await?;
         let aside = self.free_name(key).await?;
         if self.instance(self.live()).await?.is_some() {
-            self.rename(patience, self.live(), &aside).await?;
+            self.rename(patience, self.live(), &aside).boxed().await?;
         }
         // Without asking again: whoever took the pair meanwhile finds no instance of the live name, and would do the same.
-        let live = self.rename(patience, &staged, self.live()).await?;
+        let live = self.rename(patience, &staged, self.live()).boxed().await?;
         self.mark(live.db_instance_arn(), self.live(), &Marks::default().with("stage", "live")).await?;
         Ok(aside)
     }
@@ -314,13 +314,13 @@ impl Site {
             Between::New(found) => {
                 patience.overseer().permit().await?;
                 let name = found.db_instance_identifier().unwrap_or_default();
-                let renamed = self.rename(patience, name, live).await?;
+                let renamed = self.rename(patience, name, live).boxed().await?;
                 self.mark(renamed.db_instance_arn(), live, &Marks::default().with("stage", "live")).await
             }
             Between::Old(found) => {
                 patience.overseer().permit().await?;
                 let name = found.db_instance_identifier().unwrap_or_default();
-                self.rename(patience, name, live).await.map(|_| ())
+                self.rename(patience, name, live).boxed().await.map(|_| ())
             }
         }
     }
@@ -364,7 +364,7 @@ impl Site {
                 continue;
             }
             match kept_because(&found, ours) {
-                None => self.delete(patience, name).await?,
+                None => self.delete(patience, name).boxed().await?,
                 Some(why) if was_live => {
                     notes.push(format!(
                         "{} {why} and costs money: delete it when you are sure",

@@ -1,5 +1,6 @@
 //! The store: two instances, and what is done with them as a whole.
 
+use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,24 +10,24 @@ use async_trait::async_trait;
 use aws_sdk_rds::types::DbInstance;
 use switchover::model::{PairName, RunId, SideName, StoreRef, Verification};
 use switchover::port::{
-    Access, Advance, Clock, Copied, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Meter, Overseer,
-    Store, SyncOrder, SyncPurpose, Synced,
+    Access, Advance, Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Meter, Overseer, Store,
+    SyncOrder, SyncPurpose, Synced,
 };
 use switchover_aws::{Marks, Patience};
 
 use crate::endpoint::Endpoint;
 use crate::error::{guarded, not_frozen, unfit};
 use crate::guard::Guard;
+use crate::home::{Home, marks};
 use crate::names;
 use crate::options::{RdsMethod, RdsOptions};
-use crate::site::{Site, marks};
 
 /// PostgreSQL on RDS, on both sides of a pair.
 pub struct RdsStore {
     pub(crate) pair: PairName,
     pub(crate) store: StoreRef,
     pub(crate) options: RdsOptions,
-    pub(crate) sites: BTreeMap<SideName, Site>,
+    pub(crate) homes: BTreeMap<SideName, Home>,
     pub(crate) guard: Option<Arc<dyn Guard>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -35,7 +36,7 @@ impl fmt::Debug for RdsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RdsStore")
             .field("store", &self.store)
-            .field("sites", &self.sites)
+            .field("homes", &self.homes)
             .finish_non_exhaustive()
     }
 }
@@ -53,7 +54,7 @@ impl RdsStore {
         clock: Arc<dyn Clock>,
         meter: Meter,
     ) -> Result<Self, DataError> {
-        let mut sites = BTreeMap::new();
+        let mut homes = BTreeMap::new();
         for (name, of_side) in &options.sides {
             let place = format!("{store}, side {name}");
             let side = SideName::new(name.as_str())
@@ -63,19 +64,19 @@ impl RdsStore {
                 return Err(unfit(&place, &why, "choose another name for the instance"));
             }
             let connection = options.connection(&side).unwrap_or_default();
-            let site = Site::connect(&side, of_side.clone(), connection, meter.clone()).await?;
-            sites.insert(side, site);
+            let home = Home::connect(&side, of_side.clone(), connection, meter.clone()).await?;
+            homes.insert(side, home);
         }
-        if sites.len() != 2 {
-            let why = format!("it has {} sides", sites.len());
+        if homes.len() != 2 {
+            let why = format!("it has {} sides", homes.len());
             return Err(unfit(&store.to_string(), &why, "give it two, named as the pair's sides are"));
         }
-        Ok(Self { pair, store, options, sites, guard, clock })
+        Ok(Self { pair, store, options, homes, guard, clock })
     }
 
-    pub(crate) fn site(&self, side: &SideName) -> Result<&Site, DataError> {
-        self.sites.get(side).ok_or_else(|| {
-            let known = self.sites.keys().map(SideName::as_str).collect::<Vec<_>>().join(" and ");
+    pub(crate) fn home(&self, side: &SideName) -> Result<&Home, DataError> {
+        self.homes.get(side).ok_or_else(|| {
+            let known = self.homes.keys().map(SideName::as_str).collect::<Vec<_>>().join(" and ");
             unfit(
                 &self.store.to_string(),
                 &format!("it has no side `{side}`"),
@@ -94,11 +95,11 @@ impl RdsStore {
     }
 
     /// The instance that a side's applications use.
-    pub(crate) async fn live(&self, side: &SideName) -> Result<(&Site, DbInstance), DataError> {
-        let site = self.site(side)?;
-        match site.instance(site.live()).await? {
-            Some(found) => Ok((site, found)),
-            None => Err(site.no_instance(site.live()).await),
+    pub(crate) async fn live(&self, side: &SideName) -> Result<(&Home, DbInstance), DataError> {
+        let home = self.home(side)?;
+        match home.instance(home.live()).await? {
+            Some(found) => Ok((home, found)),
+            None => Err(home.no_instance(home.live()).await),
         }
     }
 
@@ -112,30 +113,13 @@ impl RdsStore {
     }
 
     /// Whether clients can write to an instance. A read replica takes no writes, whoever asks.
-    pub(crate) async fn access_of(&self, site: &Site, found: &DbInstance) -> Result<Access, DataError> {
+    pub(crate) async fn access_of(&self, home: &Home, found: &DbInstance) -> Result<Access, DataError> {
         if is_replica(found) {
             return Ok(Access::Frozen { by: replica_run(found), until: None });
         }
         match &self.guard {
             None => Ok(Access::Unguarded),
-            Some(guard) => guard.access(&site.side, &Endpoint::of(found, &site.place(site.live()))?).await,
-        }
-    }
-
-    /// Whether clients may have written to a side since it got its latest copy, and production does not have that.
-    ///
-    /// What was written on a side that was thawed is known to be elsewhere only when the other side got a complete copy from it afterwards.
-    pub(crate) fn diverged(access: &Access, side: &SideName, own: &Marks, other: Option<&Copied>) -> bool {
-        let opened = own.time("open");
-        let from_here = other.filter(|copied| copied.from == *side);
-        // Whoever another side was copied from was production, whatever its own marks say.
-        let was_open = opened.is_some() || from_here.is_some();
-        let handed_over = from_here
-            .is_some_and(|copied| copied.complete && opened.is_none_or(|opened| opened <= copied.as_of));
-        match access {
-            Access::Lapsed { .. } => true,
-            Access::Frozen { .. } | Access::Unguarded => was_open && !handed_over,
-            Access::Writable => was_open || own.copied().is_some(),
+            Some(guard) => guard.access(&home.side, &Endpoint::of(found, &home.place(home.live()))?).await,
         }
     }
 
@@ -143,15 +127,15 @@ impl RdsStore {
     pub(crate) async fn refuse_diverged(
         &self,
         order: &SyncOrder,
-        source: &Site,
+        source: &Home,
         production: &DbInstance,
-        target: &Site,
+        target: &Home,
         standby: Option<&DbInstance>,
     ) -> Result<bool, DataError> {
         let Some(standby) = standby else { return Ok(false) };
         let access = self.access_of(target, standby).await?;
         let copied = marks(production.tag_list()).copied();
-        let diverged = Self::diverged(&access, &target.side, &marks(standby.tag_list()), copied.as_ref());
+        let diverged = marks(standby.tag_list()).diverged(&access, &target.side, copied.as_ref());
         if diverged && !order.overwrite {
             return Err(guarded(
                 &target.place(target.live()),
@@ -163,14 +147,14 @@ impl RdsStore {
     }
 
     /// Refuses the last sync of a run when production is not frozen by that run, now.
-    pub(crate) async fn require_frozen(&self, order: &SyncOrder, site: &Site) -> Result<(), DataError> {
+    pub(crate) async fn require_frozen(&self, order: &SyncOrder, home: &Home) -> Result<(), DataError> {
         if order.purpose != SyncPurpose::Final {
             return Ok(());
         }
-        let place = site.place(site.live());
-        let (_, found) = self.live(&site.side).await?;
+        let place = home.place(home.live());
+        let (_, found) = self.live(&home.side).await?;
         self.guard(&place)?;
-        match self.access_of(site, &found).await? {
+        match self.access_of(home, &found).await? {
             Access::Frozen { by, .. } if by == order.run => Ok(()),
             Access::Frozen { by, .. } => {
                 Err(not_frozen(&place, &format!("it is frozen by run {by} and not by {}", order.run)))
@@ -183,18 +167,18 @@ impl RdsStore {
     /// Freezes what a sync brought, with no end, before any client can find it.
     pub(crate) async fn freeze_new(
         &self,
-        site: &Site,
+        home: &Home,
         found: &DbInstance,
         run: &RunId,
     ) -> Result<(), DataError> {
         let Some(guard) = &self.guard else { return Ok(()) };
-        let name = found.db_instance_identifier().unwrap_or(site.live());
-        let at = Endpoint::of(found, &site.place(name))?;
-        guard.freeze(&site.side, &at, &FreezeOrder { by: run.clone(), lease: None }).await
+        let name = found.db_instance_identifier().unwrap_or(home.live());
+        let at = Endpoint::of(found, &home.place(name))?;
+        guard.freeze(&home.side, &at, &FreezeOrder { by: run.clone(), lease: None }).await
     }
 
     pub(crate) fn is_same_place(&self) -> bool {
-        let mut all = self.sites.values();
+        let mut all = self.homes.values();
         let (Some(a), Some(b)) = (all.next(), all.next()) else { return false };
         a.account.region() == b.account.region()
             && a.live() == b.live()
@@ -233,40 +217,43 @@ impl Store for RdsStore {
     }
 
     async fn freeze(&self, side: &SideName, order: &FreezeOrder) -> Result<(), DataError> {
-        let (site, found) = self.live(side).await?;
+        let (home, found) = self.live(side).await?;
         if is_replica(&found) {
             return Ok(());
         }
-        let place = site.place(site.live());
+        let place = home.place(home.live());
         self.guard(&place)?.freeze(side, &Endpoint::of(&found, &place)?, order).await
     }
 
     async fn prove_frozen(&self, side: &SideName) -> Result<FreezeProof, DataError> {
-        let (site, found) = self.live(side).await?;
-        let place = site.place(site.live());
+        let (home, found) = self.live(side).await?;
+        let place = home.place(home.live());
         self.guard(&place)?.prove(side, &Endpoint::of(&found, &place)?).await
     }
 
     async fn thaw(&self, side: &SideName) -> Result<(), DataError> {
-        let (site, found) = self.live(side).await?;
-        let place = site.place(site.live());
+        let (home, found) = self.live(side).await?;
+        let place = home.place(home.live());
         let guard = self.guard(&place)?;
         // Before clients can write, not after: a mark that comes too late would hide what they wrote.
-        let open = Marks::default().with("open", &site.account.time(&*self.clock));
-        site.mark(found.db_instance_arn(), site.live(), &open).await?;
+        let open = Marks::default().with("open", &home.account.time(&*self.clock));
+        home.mark(found.db_instance_arn(), home.live(), &open).await?;
         // Opening a replica is the failover: whoever orders it has decided about what may be lost.
         let patience = self.patience(&Unattended, self.options.patience.0);
-        let found = if is_replica(&found) { self.promoted(&patience, site).await? } else { found };
+        let found = if is_replica(&found) { self.promoted(&patience, home).boxed().await? } else { found };
         guard.thaw(side, &Endpoint::of(&found, &place)?).await
     }
 
     async fn sync(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Synced, DataError> {
+        let began = self.clock.monotonic();
         let patience = self.patience(overseer, order.deadline);
         patience.tell("looking at both sides", None);
         let mut synced = match self.options.method {
-            RdsMethod::Snapshot => self.by_snapshot(order, &patience).await?,
-            RdsMethod::Replica => self.by_replica(order, &patience).await?,
+            RdsMethod::Snapshot => self.by_snapshot(order, &patience).boxed().await?,
+            RdsMethod::Replica => self.by_replica(order, &patience).boxed().await?,
         };
+        let took = self.clock.monotonic().saturating_sub(began);
+        synced.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         if order.verify != Verification::None {
             synced.notes.push(
                 "RDS copies storage, not rows: nothing was counted; verify with the postgres provider"

@@ -96,7 +96,8 @@ class Emulator:
                 f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>Sender</Type><Code>{refusal.code}</Code>'
                 f"<Message>{escape(refusal.message)}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
             )
-            return lambda: reply(start_response, refusal.status, text, "text/xml")
+            status = refusal.status
+            return lambda: reply(start_response, status, text, "text/xml")
         if isinstance(result, str):
             text = (
                 f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{result}</{action}Result>'
@@ -119,8 +120,8 @@ class Emulator:
                 return lambda: reply(start_response, status, text, "application/json")
         except efs.EfsRefusal as refusal:
             text = json.dumps({"ErrorCode": refusal.code, "Message": refusal.message})
-            kind = [("x-amzn-ErrorType", refusal.code)]
-            return lambda: reply(start_response, refusal.status, text, "application/json", kind)
+            status, kind = refusal.status, [("x-amzn-ErrorType", refusal.code)]
+            return lambda: reply(start_response, status, text, "application/json", kind)
         status, headers, text = self.of_moto(call)
         if action == "DescribeFileSystems" and status.startswith("200"):
             document = json.loads(text)

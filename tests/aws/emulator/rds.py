@@ -224,6 +224,12 @@ class Rds:
         self.later.add(self.step(call), lambda: backend.databases.pop(found.db_instance_identifier, None))
         return f"<DBInstance><DBInstanceIdentifier>{found.db_instance_identifier}</DBInstanceIdentifier></DBInstance>"
 
+    def describe_db_parameter_groups(self, call, fault):
+        # moto answers with an empty list.
+        name = call.form.get("DBParameterGroupName")
+        if name and name not in self.backend(call).db_parameter_groups:
+            raise Refusal("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
+
     def check_name(self, name):
         if not NAME.match(name):
             raise Refusal("InvalidParameterValue", f"{name} is not a valid identifier.")
@@ -234,6 +240,7 @@ def end(fault, good, bad="failed"):
 
 
 ACTIONS = {
+    "DescribeDBParameterGroups": Rds.describe_db_parameter_groups,
     "CreateDBSnapshot": Rds.create_db_snapshot,
     "CopyDBSnapshot": Rds.copy_db_snapshot,
     "RestoreDBInstanceFromDBSnapshot": Rds.restore_db_instance_from_db_snapshot,

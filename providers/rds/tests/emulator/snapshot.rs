@@ -47,10 +47,9 @@ async fn a_group_that_is_missing_is_told_before_anything_is_made() {
     let mut world = world().await;
     for (key, what) in [("subnet_group", "subnet group"), ("parameter_group", "parameter group")] {
         let group = Some("gigadb-typo".to_owned());
-        match key {
-            "subnet_group" => world.side("sydney").subnet_group = group,
-            _ => (world.side("sydney").subnet_group, world.side("sydney").parameter_group) = (None, group),
-        }
+        let side = world.side("sydney");
+        (side.subnet_group, side.parameter_group) =
+            if key == "subnet_group" { (group, None) } else { (None, group) };
         let told = refused_at_once(&world).await;
         assert!(told.contains(&format!("there is no {what} `gigadb-typo` in ap-southeast-2")), "{told}");
         assert!(told.contains(key), "{told}");

@@ -84,10 +84,10 @@ impl World {
     /// reaches it then: its address goes with its name. The tests look at what becomes of the data.)
     async fn reached(&self, side: &SideName) -> String {
         let names = self.names(side).await;
-        let named = |part: &str| names.iter().rev().find(|name| name.starts_with(part)).cloned();
+        let starting = |part: &str| names.iter().rev().find(|name| name.starts_with(part)).cloned();
         let live = names.iter().find(|name| *name == LIVE).cloned();
-        live.or_else(|| named("gigadb-live-2"))
-            .or_else(|| named("gigadb-live-before-2"))
+        live.or_else(|| starting("gigadb-live-2"))
+            .or_else(|| starting("gigadb-live-before-2"))
             .unwrap_or_else(|| LIVE.into())
     }
 

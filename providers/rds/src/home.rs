@@ -16,7 +16,7 @@ use crate::options::RdsSide;
 use crate::states::{self, Phase};
 
 /// One side at RDS.
-pub(crate) struct Site {
+pub(crate) struct Home {
     pub(crate) side: SideName,
     pub(crate) options: RdsSide,
     pub(crate) rds: Client,
@@ -25,13 +25,13 @@ pub(crate) struct Site {
     in_flight: std::time::Duration,
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Site").field(&self.side).field(&self.account).finish()
+        f.debug_tuple("Home").field(&self.side).field(&self.account).finish()
     }
 }
 
-impl Site {
+impl Home {
     /// Reads the AWS files; sends nothing.
     pub(crate) async fn connect(
         side: &SideName,
@@ -129,8 +129,13 @@ impl Site {
         if let Some(arn) = all.iter().find_map(DbInstance::db_instance_arn) {
             return Ok(crate::snapshots::account(Some(arn)).map(str::to_owned));
         }
-        let groups =
-            self.rds.describe_db_parameter_groups().send().boxed().await.map_err(|error| self.reading(&error))?;
+        let groups = self
+            .rds
+            .describe_db_parameter_groups()
+            .send()
+            .boxed()
+            .await
+            .map_err(|error| self.reading(&error))?;
         let arn = groups.db_parameter_groups().iter().find_map(|group| group.db_parameter_group_arn());
         Ok(crate::snapshots::account(arn).map(str::to_owned))
     }
@@ -142,23 +147,12 @@ impl Site {
         patience: &Patience<'_>,
         place: &str,
         failure: Failure,
-        mut shows: impl FnMut() -> F + Send,
+        shows: impl FnMut() -> F + Send,
     ) -> Result<(), DataError>
     where
         F: Future<Output = Result<bool, DataError>> + Send,
     {
-        if !failure.perhaps_done() {
-            return Err(failure.of_acting(place));
-        }
-        let looking = patience.at_most(self.in_flight);
-        let found = looking.until(place, "looking what became of a call without an answer", || {
-            let look = shows();
-            async move { Ok(if look.await? { Seen::There(()) } else { Seen::coming("not seen") }) }
-        });
-        found.await.map_err(|error| match error {
-            DataError::Failed { .. } => failure.of_acting(place),
-            other => other,
-        })
+        patience.settle(self.in_flight, place, failure, shows).await
     }
 
     /// Waits until an instance is ready.
@@ -193,7 +187,7 @@ impl Site {
         to: &str,
     ) -> Result<DbInstance, DataError> {
         let phase = format!("renaming {from} to {to}");
-        let present = self.ready(patience, from, &phase).await?;
+        let present = self.ready(patience, from, &phase).boxed().await?;
         if self.instance(to).await?.is_some() {
             return Err(unfit(
                 &self.place(to),
@@ -209,10 +203,10 @@ impl Site {
             let done_before = matches!(failure.code(), Some("DBInstanceNotFound" | "InvalidDBInstanceState"));
             if !done_before {
                 let shows = || async { self.is_renaming(from, to).await };
-                self.settled(patience, &self.place(from), failure, shows).await?;
+                self.settled(patience, &self.place(from), failure, shows).boxed().await?;
             }
         }
-        let renamed = self.ready(patience, to, &phase).await?;
+        let renamed = self.ready(patience, to, &phase).boxed().await?;
         if renamed.dbi_resource_id() == present.dbi_resource_id() {
             return Ok(renamed);
         }
@@ -251,7 +245,7 @@ impl Site {
                 Some("InvalidDBInstanceState") => {}
                 _ => {
                     let gone = || async { Ok(self.instance(name).await?.is_none_or(|it| is_going(&it))) };
-                    self.settled(patience, &self.place(name), failure, gone).await?;
+                    self.settled(patience, &self.place(name), failure, gone).boxed().await?;
                 }
             }
         }
