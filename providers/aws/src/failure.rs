@@ -241,7 +241,6 @@ impl Verdict {
             | "SlowDown"
             | "Throttling"
             | "ThrottlingException"
-            | "TooManyRequests"
             | "TooManyRequestsException" => Self::Busy,
             _ if status >= 500 => Self::Down,
             _ => Self::Rejected,

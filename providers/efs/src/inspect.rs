@@ -139,17 +139,11 @@ fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
     let other = all.iter().find(|other| other.home.side != *name);
     let others_copy = other.and_then(|other| marks(&other.system).copied());
     let is_target = protection(&look.system) == Protection::Replicating;
-    let mut copied = theirs.copied();
-    if let (true, Some(copied), Some(found)) = (is_target, copied.as_mut(), &look.replication)
-        && let Some(last) = found.last
-    {
-        copied.as_of = copied.as_of.max(last);
-    }
     StoreSide {
         place: look.home.place(),
         identity: look.system.file_system_arn().unwrap_or(look.home.id()).to_owned(),
         access: look.access.clone(),
-        copied,
+        copied: theirs.copied(),
         // Whatever a destination held is overwritten.
         diverged: !is_target && theirs.diverged(&look.access, name, others_copy.as_ref()),
         bytes: Some(bytes(&look.system)),

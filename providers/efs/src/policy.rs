@@ -1,7 +1,7 @@
 //! The freeze, as a statement in the file system's policy. Pure: text in, text out.
 //!
 //! Who froze, and when, stands in the statement's own name, so that both are written in one call:
-//! `SwitchoverFreeze` + 16 hexadecimal digits of the run's SHA-256 + `At` + seconds. (A name may hold letters and digits:
+//! `SwitchoverFreeze` + 16 hexadecimal digits of the run's SHA-256 + `At` + milliseconds. (A name may hold letters and digits:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html>.)
 //!
 //! With no policy every client may do everything. One that only denied would let nobody mount, so that a freeze of the default policy
@@ -45,7 +45,7 @@ fn sid(statement: &Value) -> &str {
 pub(crate) fn frozen(policy: Option<&Value>) -> Option<Frozen> {
     let all = statements(policy?);
     let (by, since) = all.iter().find_map(|one| sid(one).strip_prefix(DENY))?.split_once("At")?;
-    Some(Frozen { by: by.to_owned(), since: Timestamp::from_second(since.parse().ok()?).ok()? })
+    Some(Frozen { by: by.to_owned(), since: Timestamp::from_millisecond(since.parse().ok()?).ok()? })
 }
 
 /// The policy with a freeze. Statements of others stay as they are; a `Deny` goes before any `Allow` of theirs:
@@ -64,7 +64,7 @@ pub(crate) fn with_freeze(policy: Option<&Value>, arn: &str, run: &RunId, since:
         }));
     }
     all.push(json!({
-        "Sid": format!("{DENY}{}At{}", digest(run), since.as_second()),
+        "Sid": format!("{DENY}{}At{}", digest(run), since.as_millisecond()),
         "Effect": "Deny",
         "Principal": { "AWS": "*" },
         "Action": "elasticfilesystem:ClientWrite",

@@ -101,6 +101,10 @@ impl EfsStore {
         SignedDuration::try_from(self.options.policy_settles.0).unwrap_or(SignedDuration::MAX)
     }
 
+    fn in_flight(&self) -> SignedDuration {
+        SignedDuration::try_from(self.options.operation_timeout.0).unwrap_or(SignedDuration::MAX)
+    }
+
     /// When a change of a policy is felt by every client.
     pub(crate) fn in_force(&self, since: Timestamp) -> Timestamp {
         since.saturating_add(self.settles()).unwrap_or(Timestamp::MAX)
@@ -152,11 +156,22 @@ impl EfsStore {
         {
             return Ok(frozen.since);
         }
-        let since = frozen.map_or_else(|| self.now(home), |frozen| frozen.since);
         home.mark(&Marks::default().with("frozen-by", run)).await?;
         let arn = system.file_system_arn().unwrap_or(home.id());
-        home.set_policy(Some(&policy::with_freeze(policy.as_ref(), arn, run, since))).await?;
-        Ok(since)
+        let write = async |since: Timestamp| {
+            home.set_policy(Some(&policy::with_freeze(policy.as_ref(), arn, run, since))).boxed().await
+        };
+        if let Some(frozen) = frozen {
+            write(frozen.since).await?;
+            return Ok(frozen.since);
+        }
+        // A call may take its time on the way: written down first is the latest moment at which it can have arrived, and afterwards the one at
+        // which it had.
+        let latest = self.now(home).saturating_add(self.in_flight()).unwrap_or(Timestamp::MAX);
+        write(latest).await?;
+        let arrived = self.now(home).min(latest);
+        write(arrived).await?;
+        Ok(arrived)
     }
 
     async fn allow(&self, home: &Home) -> Result<(), DataError> {
@@ -174,10 +189,13 @@ impl EfsStore {
         };
         if was_frozen {
             home.set_policy(policy::without_freeze(policy.as_ref()).as_ref()).await?;
-        } else if opened.is_none() {
+            return self.until_open(home, self.in_force(self.now(home))).await;
+        }
+        if opened.is_none() {
             return Ok(());
         }
-        self.until_open(home, self.in_force(since)).await
+        // Another process may have removed the freeze just now.
+        self.until_open(home, self.in_force(since.saturating_add(self.in_flight()).unwrap_or(since))).await
     }
 
     /// Waits until clients can write: until a write goes through, or until the policy must have settled.

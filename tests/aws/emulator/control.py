@@ -113,6 +113,8 @@ def write(emulator, told):
     """A client's write; without a value a deletion. With `quietly` it happens behind everybody's back."""
     if told.get("empty"):
         found_data(emulator, told).entries.clear()
+    elif told.get("quietly"):
+        found_data(emulator, told).entries.pop(told["key"], None)
     elif "file_system" in told:
         system = efs_backends[told["account"]][told["region"]].file_systems_by_id[told["file_system"]]
         emulator.efs.write(system, told["key"], told.get("value"))

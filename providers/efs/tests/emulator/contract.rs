@@ -47,11 +47,15 @@ impl StoreHarness for Harness {
     }
 
     async fn write(&self, side: &SideName, key: &str, value: &str) -> Result<(), Refused> {
-        self.world.write(side, key, Some(value)).await.map_err(|refused| Refused(refused.to_string()))
+        self.world.write(side, key, Some(value)).await.map_err(|refused| Refused(refused.to_string()))?;
+        self.world.replicated(side).await;
+        Ok(())
     }
 
     async fn delete(&self, side: &SideName, key: &str) -> Result<(), Refused> {
-        self.world.write(side, key, None).await.map_err(|refused| Refused(refused.to_string()))
+        self.world.write(side, key, None).await.map_err(|refused| Refused(refused.to_string()))?;
+        self.world.replicated(side).await;
+        Ok(())
     }
 
     async fn read(&self, side: &SideName) -> Content {

@@ -190,11 +190,11 @@ async fn answers_that_are_lost_change_nothing() {
 async fn throttling_is_left_to_the_sdk() {
     let world = World::new().await;
     let throttle =
-        |times: u32| json!({ "kind": "error", "code": "TooManyRequests", "status": 429, "times": times });
+        |times: u32| json!({ "kind": "error", "code": "ThrottlingException", "status": 400, "times": times });
     world.fault(&sydney(), "UpdateFileSystemProtection", throttle(9)).await;
     let refused = world.sync(SyncPurpose::Routine, 1).await.unwrap_err();
     assert!(
-        matches!(&refused, DataError::Unreachable { why, .. } if why.contains("TooManyRequests")),
+        matches!(&refused, DataError::Unreachable { why, .. } if why.contains("ThrottlingException")),
         "{refused}"
     );
     let tries = world.pair.asked("sydney").await;

@@ -45,7 +45,7 @@ impl Probe for ClientProbe {
         }
         let told = |value: Option<&str>| {
             let system = self.0.of(side.as_str(), "file_system");
-            json!({ "file_system": system, "key": "probe", "value": value })
+            json!({ "file_system": system, "key": "probe", "value": value, "quietly": value.is_none() })
         };
         match self.0.tell("write", side.as_str(), told(Some("x"))).await {
             Ok(_) => {
@@ -79,7 +79,7 @@ impl World {
             poll: Period(Duration::from_millis(10)),
             patience: Period(Duration::from_secs(30)),
             connect_timeout: Period(Duration::from_secs(3)),
-            operation_timeout: Period(Duration::from_secs(6)),
+            operation_timeout: Period(Duration::from_secs(2)),
         };
         Self { pair: Arc::new(pair), options, mounted: true }
     }
@@ -118,6 +118,21 @@ impl World {
     pub(crate) async fn read(&self, side: &SideName) -> Content {
         let told = self.tell("read", side, json!({})).await.unwrap();
         serde_json::from_value(told["content"].clone()).unwrap()
+    }
+
+    /// Waits until a replication from a side, if there is one, has brought what was written last: the contract compares what is at the
+    /// stand-by before and after, and a round that ends in between is nobody's doing.
+    pub(crate) async fn replicated(&self, from: &SideName) {
+        let source = self.pair.of(from.as_str(), "file_system");
+        for _ in 0..400 {
+            let seen = self.replication(json!({})).await;
+            let flows = seen["status"] == "ENABLED" && seen["source"] == source.as_str();
+            if !flows || self.read(&hongkong()).await == self.read(&sydney()).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the replication from {from} brings nothing");
     }
 
     /// What a file system is like: `protection`, `policy`, `writable`.
