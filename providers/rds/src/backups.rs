@@ -169,9 +169,7 @@ impl Backups for RdsStore {
         if how == Verification::Content {
             let (home, patience) = (self.home(on)?, self.patience(overseer, self.options.patience.0));
             let name = kept.found.db_snapshot_identifier().unwrap_or_default();
-            if kept.home.side != *on {
-                home.bring(&patience, &kept.found, name).boxed().await?;
-            }
+            self.bring_over(&patience, kept.home, home, &kept.found, name).boxed().await?;
             let present = home.instance(home.live()).await?;
             let wanted = Wanted {
                 key,

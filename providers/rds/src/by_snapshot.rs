@@ -112,7 +112,8 @@ impl RdsStore {
         target.clear(patience, &self.ours(), target.live(), Some(&before)).boxed().await
     }
 
-    async fn bring_over(
+    /// Makes sure that a side has a snapshot of the other: shared, if it is another account's, and copied.
+    pub(crate) async fn bring_over(
         &self,
         patience: &Patience<'_>,
         source: &Home,

@@ -46,7 +46,7 @@ async fn a_final_sync_that_is_dropped_at_any_moment_is_finished_by_the_next() {
             assert!(drops > 10, "{drops} drops show little");
             return;
         }
-        (drops, polls) = (drops + 1, polls + 1 + polls / 5);
+        (drops, polls) = (drops + 1, polls + 1 + polls / 3);
     }
     panic!("{polls} polls are not enough");
 }

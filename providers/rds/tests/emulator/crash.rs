@@ -27,9 +27,9 @@ async fn polled(world: &World, order: &SyncOrder, polls: u32) -> Option<Result<S
     .await
 }
 
-/// Numbers of polls that grow by a fifth or so: dense at first, and at the end of a long sync still many.
+/// Numbers of polls that grow by a third or so: dense at first, and at the end of a long sync still many.
 fn growing() -> impl Iterator<Item = u32> {
-    std::iter::successors(Some(1_u32), |polls| Some(polls + 1 + polls / 5))
+    std::iter::successors(Some(1_u32), |polls| Some(polls + 1 + polls / 3))
 }
 
 /// After a drop the stand-by holds what it held, or all of the new, and says which.

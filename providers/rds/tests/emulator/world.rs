@@ -50,7 +50,7 @@ impl World {
             poll: Period(Duration::from_millis(10)),
             patience: Period(Duration::from_secs(30)),
             connect_timeout: Period(Duration::from_secs(3)),
-            operation_timeout: Period(Duration::from_secs(6)),
+            operation_timeout: Period(Duration::from_secs(24)),
         };
         Self { pair: Arc::new(pair), options, guarded: true }
     }
