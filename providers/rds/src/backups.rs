@@ -57,7 +57,7 @@ impl RdsStore {
                 Phase::Broken(state) => BackupState::Damaged { why: format!("the snapshot is `{state}`") },
             },
             place: kept.iter().map(place).collect::<Vec<_>>().join(", "),
-            manifest: self.manifest(best),
+            manifest: self.manifest(best).map(|manifest| Manifest { verified: restored(kept), ..manifest }),
         })
     }
 
@@ -81,7 +81,7 @@ impl RdsStore {
             digests: BTreeMap::new(),
             files: BTreeMap::new(),
             versions: version.into_iter().collect(),
-            verified: theirs.time("restored").map(|at| (Verification::None, at)),
+            verified: None,
         })
     }
 
@@ -101,6 +101,12 @@ impl RdsStore {
     fn restore_run(key: &BackupKey) -> Result<RunId, DataError> {
         RunId::new(format!("restore-{key}")).map_err(|error| failed("RDS", &error.to_string()))
     }
+}
+
+/// When one of a key's snapshots was last restored, to see that it can be.
+fn restored(kept: &[&Kept<'_>]) -> Option<(Verification, Timestamp)> {
+    let times = kept.iter().filter_map(|kept| marks(kept.found.tag_list()).time("restored"));
+    times.max().map(|at| (Verification::None, at))
 }
 
 #[async_trait]
