@@ -200,11 +200,22 @@ async fn only_a_freeze_of_the_same_run_that_lasted_makes_a_copy_complete() {
     let other = world.sync(SyncPurpose::Final, 1).await;
     assert!(matches!(&other, Err(DataError::NotFrozen { why, .. }) if why.contains("run-7")), "{other:?}");
     world.store().await.thaw(&hongkong()).await.unwrap();
-    // It runs out while the snapshot is taken.
-    world.slowly(0.8).await;
-    let lease = Some(Duration::from_millis(600));
-    world.store().await.freeze(&hongkong(), &freeze_by("run-2", lease)).await.unwrap();
-    let lapsed = world.sync(SyncPurpose::Final, 2).await;
+    // It ends while the snapshot is taken.
+    world.slowly(1.0).await;
+    world.freeze(&hongkong(), 2).await;
+    let ends = async {
+        while !world.pair.asked("hongkong").await.contains(&"CreateDBSnapshot".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.pair.told("guard", "hongkong", json!({ "name": LIVE, "do": "release" })).await;
+    };
+    let (ended, ()) = tokio::join!(world.sync(SyncPurpose::Final, 2), ends);
+    assert!(matches!(ended, Err(DataError::NotFrozen { .. })), "{ended:?}");
+    // It ran out before.
+    let lease = Some(Duration::from_millis(50));
+    world.store().await.freeze(&hongkong(), &freeze_by("run-3", lease)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let lapsed = world.sync(SyncPurpose::Final, 3).await;
     assert!(matches!(lapsed, Err(DataError::Lapsed { .. })), "{lapsed:?}");
     assert_eq!(world.store().await.inspect(Depth::Glance).await.unwrap().sides[&sydney()].copied, None);
 }
