@@ -164,7 +164,7 @@ fn what(step: &Step) -> String {
             Some(lease) => {
                 format!("refuse writes on {}, proved; ends by itself after {}", freeze.side, Period(lease))
             }
-            None => format!("refuse writes on {} until somebody lets them in, proved again", freeze.side),
+            None => format!("refuse writes on {} until somebody lets them in", freeze.side),
         },
         Action::ThawStore(thaw) => format!("let {} take writes", thaw.side),
         Action::SyncStore(sync) => brought(sync),

@@ -47,6 +47,13 @@ fn awkward() -> Job {
 const CRONIE: Cron = Cron::Cronie { user: None };
 
 #[test]
+fn the_machines_own_zone_can_be_told() {
+    // Without jiff's feature `tz-system` it never can, and no line for Debian's cron could be written.
+    let error = jiff::tz::TimeZone::try_system().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(!error.contains("tz-system"), "{error}");
+}
+
+#[test]
 fn a_zone_of_another_name_is_the_machines_if_it_is_the_same() {
     let utc = |machine| crontab(&awkward(), &vixie(machine));
     for machine in ["UTC", "Etc/UTC", "Zulu", "Etc/GMT"] {

@@ -22,6 +22,9 @@ pub struct FreezeStore {
     pub side: SideName,
     /// After how long without being renewed it ends by itself, in milliseconds; `None` for a fence, which lasts until somebody thaws it.
     pub lease_ms: Option<u64>,
+    /// Whether it counts only once writes were tried and refused. A fence that follows such a freeze of the same run needs no other proof: it is
+    /// refused if anything could have been written in between.
+    pub prove: bool,
 }
 
 impl FreezeStore {
@@ -93,7 +96,8 @@ impl Perform for Freezing<'_> {
             Err(look) => return look,
         };
         match self.reading(context, seen) {
-            Reading::AsWanted => self.prove(context).await,
+            Reading::AsWanted if self.action.prove => self.prove(context).await,
+            Reading::AsWanted => Look::Done(Vec::new()),
             Reading::Otherwise => Look::Ready { partial: false },
             Reading::RanOut(why) => Look::NotReady { why, partial: true },
             Reading::Unguarded => Look::Refused(format!(

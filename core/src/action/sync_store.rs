@@ -77,6 +77,14 @@ impl<'a> Syncing<'a> {
         if self.arrived(context.run, inspection, target.copied.as_ref()) {
             return Ok(Look::Done(vec![self.fact(target.copied.as_ref())]));
         }
+        if let Some(synced) = &self.synced {
+            // To wait for it would be to wait for the deadline.
+            let why = format!(
+                "{}: the sync ended well ({}), and the stand-by does not show it",
+                target.place, synced.copied.as_of
+            );
+            return Ok(Look::NotReady { why, partial: true });
+        }
         let frozen = matches!(&source.access, Access::Frozen { by, .. } if by == context.run);
         if action.purpose == SyncPurpose::Final && !frozen {
             let why = format!("{}: the source of the last sync is not frozen by this run", source.place);
@@ -101,8 +109,11 @@ impl<'a> Syncing<'a> {
         let copied = copied.is_some_and(|copied| {
             copied.run == *run
                 && copied.from == *from
-                && copied.verified >= self.action.verify
-                && (copied.complete || self.action.purpose != SyncPurpose::Final)
+                && match self.action.purpose {
+                    // What still moves cannot always be compared.
+                    SyncPurpose::Routine | SyncPurpose::Rehearsal => true,
+                    SyncPurpose::Final => copied.complete && copied.verified >= self.action.verify,
+                }
         });
         copied && (flows || self.action.purpose == SyncPurpose::Final)
     }

@@ -82,7 +82,7 @@ impl<'a> Stores<'a> {
         stages
     }
 
-    /// Makes every freeze lasting and proves it again: from here on the old side takes no write until somebody thaws it.
+    /// Makes every freeze lasting: from here on the old side takes no write until somebody thaws it.
     pub(super) fn fence(&self) -> Option<Stage> {
         stage("Fence production", self.0.iter().map(|store| store.freeze("fence", None)))
     }
@@ -107,8 +107,10 @@ impl Moving<'_> {
     fn freeze(&self, verb: &str, lease: Option<Duration>) -> Option<Step> {
         let (store, side) = (self.store.clone(), self.direction.from().clone());
         let lease_ms = lease.map(milliseconds);
+        let prove = lease.is_some() || self.moved;
         let id = format!("{verb} {store}");
-        let freeze = Action::FreezeStore(FreezeStore { store: store.clone(), side: side.clone(), lease_ms });
+        let freeze =
+            Action::FreezeStore(FreezeStore { store: store.clone(), side: side.clone(), lease_ms, prove });
         let fenced = Some(self.direction.to().clone());
         let undo = Action::ThawStore(ThawStore { store, side, fenced });
         // A fence that an earlier run left is not this run's to take back.

@@ -9,7 +9,8 @@ use crate::connect::{Server, Session};
 pub struct Facts {
     /// Its version as a number: 150018 is 15.18.
     pub version: i32,
-    /// What two configurations of one database have in common: the cluster's identifier and the database's id.
+    /// What two configurations of one database have in common: the cluster's identifier and the database's name. Not its id: a
+    /// copy that was made beside it takes its name.
     pub identity: String,
     /// The size of the database in bytes.
     pub bytes: u64,
@@ -23,7 +24,7 @@ impl Facts {
         let row = session
             .query_typed_one(
                 "SELECT pg_catalog.current_setting('server_version_num')::int, \
-                 (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) || '/' || d.oid::text || '/' || d.datname, \
+                 (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) || '/' || d.datname, \
                  pg_catalog.pg_database_size(d.oid), pg_catalog.current_setting('wal_level') \
                  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
                 &[],

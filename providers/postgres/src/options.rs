@@ -1,12 +1,14 @@
 //! What the configuration says about a database on both sides of a pair.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use switchover::config::{Period, SecretRef};
+use switchover_backups::LocationOptions;
 
 /// How the data gets to the stand-by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +130,20 @@ pub struct PostgresOptions {
     pub sequence_gap: u32,
     /// The folder of `pg_dump`, `pg_restore` and `psql`; found on the path if not given.
     pub tools: Option<PathBuf>,
+    /// Where backups lie; needed for `method = "dump"`. Both sides' data goes through it, so it must be reachable from where Switchover
+    /// runs, and have room for as many backups as are kept.
+    pub backups: Option<LocationOptions>,
+    /// How many tables `pg_dump` and `pg_restore` work on at a time, each over a connection of its own. Without it: one for each core of
+    /// this machine, four at most.
+    pub jobs: Option<NonZeroU32>,
+    /// How hard `pg_dump` compresses, from 0 (not at all) to 9.
+    #[serde(default = "fast_compression")]
+    pub compression: u8,
+}
+
+/// The least: on the way through a disk more of it costs more time than it saves.
+fn fast_compression() -> u8 {
+    1
 }
 
 fn default_port() -> u16 {
@@ -174,6 +190,14 @@ pub enum PostgresError {
         "side {0}: `application` is the same user as `admin`, whose writes are never refused; give the admin a user of its own"
     )]
     SameUser(String),
+    /// The data is to be brought over by backups, and there is no place for them.
+    #[error(
+        "`method = \"dump\"` needs `backups`, the place where they lie, such as `backups = {{ path = \"/var/lib/switchover/backups\" }}`"
+    )]
+    NoBackups,
+    /// The place for backups cannot be used.
+    #[error("`backups`: {0}")]
+    Backups(String),
     /// A secret could not be had.
     #[error("side {side}: {why}")]
     Secret {

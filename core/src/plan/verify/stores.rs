@@ -113,6 +113,8 @@ impl<'a> Checker<'a> {
             store,
             "the last sync starts after the freeze was proved, and the fence follows it",
         );
+        let proved = leased.is_some_and(|(_, _, freeze)| freeze.prove);
+        self.require(proved, store, "a freeze counts only when it was proved");
         let undone = leased.is_some_and(|(_, step, _)| step.undo.is_some());
         self.require(undone, store, "a freeze can be taken back before the pivot");
     }

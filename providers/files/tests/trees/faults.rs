@@ -1,9 +1,9 @@
 //! What goes wrong: a clear error, the old data untouched, and the next sync works.
 
 use std::fs::{self, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use switchover::config::Period;
 use switchover::port::{
     Access, Advance, DataError, Depth, FreezeOrder, Overseer, Store as _, SyncOrder, SyncPurpose,
@@ -47,6 +48,33 @@ fn a_source_that_is_another_tree_than_before_is_refused() {
     fs::remove_dir_all(&from).unwrap();
     fs::rename(from.with_extension("disk"), &from).unwrap();
     trees.sync(3).unwrap();
+}
+
+#[test]
+fn a_source_whose_files_are_all_gone_is_refused_though_it_is_the_right_tree() {
+    let trees = Trees::new();
+    let [from, to] = trees.paths();
+    put(&from.join("file"), "x");
+    trees.sync(1).unwrap();
+    fs::remove_file(from.join("file")).unwrap();
+    fs::create_dir(from.join("folder")).unwrap();
+    guarded(&trees.sync(2), "there is no file in it");
+    guarded(&trees.overwrite(3), "there is no file in it");
+    assert_eq!(fs::read_to_string(to.join("file")).unwrap(), "x");
+}
+
+#[test]
+fn a_write_that_leaves_size_and_time_as_they_were_arrives_if_it_came_right_after_the_copy() {
+    let trees = Trees::unguarded();
+    let [from, to] = trees.paths();
+    put(&from.join("file"), "one");
+    let time = fs::metadata(from.join("file")).unwrap().modified().unwrap();
+    trees.sync(1).unwrap();
+    // As on a file system that counts time by seconds.
+    put(&from.join("file"), "two");
+    fs::File::options().write(true).open(from.join("file")).unwrap().set_modified(time).unwrap();
+    trees.sync(2).unwrap();
+    assert_eq!(fs::read_to_string(to.join("file")).unwrap(), "two");
 }
 
 #[test]
@@ -247,38 +275,71 @@ fn a_full_disk_is_said_and_the_old_files_stay() {
 
 #[test]
 fn a_file_that_changes_while_it_is_copied_never_arrives_torn() {
+    const END: u64 = 32 << 20;
     let trees = Trees::unguarded();
     let [from, to] = trees.paths();
-    // Each version is one letter throughout; a mixture of two would show.
-    let version = |letter: &str| letter.repeat(3_000_000);
-    put(&from.join("busy"), &version("a"));
+    // Its writer counts at the start first and then at the end: at the source the end is never ahead.
+    let busy = fs::File::create(from.join("busy")).unwrap();
+    busy.set_len(END + 8).unwrap();
     put(&from.join("calm"), "x");
     let stop = Arc::new(AtomicBool::new(false));
-    let (busy, seen) = (from.join("busy"), Arc::clone(&stop));
+    let seen = Arc::clone(&stop);
     let writer = thread::spawn(move || {
-        let mut turn = 0_usize;
-        while !seen.load(Ordering::SeqCst) {
-            let letter = &"bcdefgh"[turn % 7..=turn % 7];
-            let mut file = fs::File::create(&busy).unwrap();
-            for _ in 0..30 {
-                file.write_all(letter.repeat(100_000).as_bytes()).unwrap();
+        for count in 1_u64.. {
+            busy.write_all_at(&count.to_be_bytes(), 0).unwrap();
+            busy.write_all_at(&count.to_be_bytes(), END).unwrap();
+            thread::sleep(Duration::from_millis(1));
+            if seen.load(Ordering::SeqCst) {
+                return;
             }
-            turn += 1;
         }
     });
-    for number in 1..20 {
+    for number in 1..10 {
         let done = trees.sync(number).unwrap();
         assert_eq!(fs::read_to_string(to.join("calm")).unwrap(), "x");
-        if let Ok(copy) = fs::read(to.join("busy")) {
-            // One that was taken while it was being made anew is short, and has been so at the source.
-            assert!(copy.iter().all(|byte| *byte == copy[0]), "torn in sync {number}: {:?}", done.notes);
+        if let Ok(copy) = fs::File::open(to.join("busy")) {
+            let count = |at| {
+                let mut bytes = [0; 8];
+                copy.read_exact_at(&mut bytes, at).unwrap();
+                u64::from_be_bytes(bytes)
+            };
+            let (start, end) = (count(0), count(END));
+            assert!(end <= start, "{start} at its start and {end} at its end: {:?}", done.notes);
         }
     }
     stop.store(true, Ordering::SeqCst);
     writer.join().unwrap();
-    thread::sleep(Duration::from_millis(1100));
+    thread::sleep(Duration::from_millis(2100));
     trees.sync(50).unwrap();
-    assert_eq!(content(&to), content(&from));
+    trees.sync_content(51).unwrap();
+    assert!(to.join("busy").exists());
+}
+
+#[test]
+fn a_sync_that_is_dropped_stops() {
+    let trees = Trees::unguarded();
+    let [from, to] = trees.paths();
+    for number in 0..8000 {
+        put(&from.join(format!("{}/{number}", number % 80)), "x");
+    }
+    let (store, watcher) = (trees.open(), Watcher::lenient());
+    let order = order(&sides()[0], SyncPurpose::Routine, 1);
+    trees.run(async {
+        let begun = async {
+            while !(0..80).any(|folder| to.join(folder.to_string()).exists()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        match select(store.sync(&order, &watcher), pin!(begun)).await {
+            Either::Left((end, _)) => panic!("it came to its end: {end:?}"),
+            Either::Right(((), sync)) => drop(sync),
+        }
+    });
+    // Nobody works there any more when the lock is free.
+    fs::File::open(to.join(".switchover.lock")).unwrap().lock().unwrap();
+    assert!(content(&to).len() < 8000, "it went on to its end");
+    trees.sync(2).unwrap();
+    assert_eq!(content(&to).len(), 8000);
 }
 
 #[test]

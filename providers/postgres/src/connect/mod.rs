@@ -108,6 +108,25 @@ impl Server {
         })
     }
 
+    /// The same server and logins, another database.
+    #[must_use]
+    pub fn beside(&self, database: &str) -> Self {
+        let side = PostgresSide { database: database.to_owned(), ..self.side.clone() };
+        Self {
+            name: self.name.clone(),
+            place: format!("{}:{}/{database}", side.host, side.port),
+            side,
+            admin: self.admin.clone(),
+            application: self.application.clone(),
+            replication: self.replication.clone(),
+            tls: self.tls.clone(),
+            connect_timeout: self.connect_timeout,
+            statement_timeout: self.statement_timeout,
+            version: self.version.clone(),
+            idle: Mutex::default(),
+        }
+    }
+
     /// The side's name.
     pub fn name(&self) -> &SideName {
         &self.name

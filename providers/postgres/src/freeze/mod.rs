@@ -64,6 +64,11 @@ impl Freezer {
         Self { server, grace, still_within, pooled: Mutex::default() }
     }
 
+    /// For another database of the same side.
+    pub(crate) fn beside(&self, server: Arc<Server>) -> Self {
+        Self::new(server, self.grace, self.still_within)
+    }
+
     /// What the side says of itself.
     pub async fn look(&self) -> Result<Seen, DataError> {
         let session = self.server.admin().await?;

@@ -13,21 +13,13 @@ const LEFT: &str = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots 
     AND slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' || $1 || '$')";
 
 impl Work<'_> {
-    /// Copies everything anew. Whoever calls has made sure that the stand-by's data may go.
+    /// Copies everything into a database that holds no row. Whoever calls has made sure that the source is fit.
     pub(super) async fn build(&self, tools: &Tools<'_>, overseer: &dyn Overseer) -> Result<(), DataError> {
         let (source, standby) = self.contents().await?;
-        self.refuse_unfit(&source)?;
-        self.refuse_empty(&source, &standby).await?;
         overseer.permit().await?;
         self.patient().await?;
         self.source.freezer.prepare(&self.source.session).await?;
-        let halves = self.halves().await?;
-        if halves.to.subscription.is_some() {
-            self.drop_subscription(self.to(), &self.stream()).await?;
-        }
-        if halves.from.slot.is_some() {
-            self.drop_slot(self.from(), &self.stream()).await?;
-        }
+        self.drop_stream(&self.halves().await?).await?;
         self.drop_left().await?;
         let standby = if standby.tables.is_empty() && standby.sequences.is_empty() {
             tools.copy(self.from(), self.to()).await?;
@@ -107,7 +99,7 @@ impl Work<'_> {
     }
 
     /// An empty source never replaces what a stand-by holds.
-    async fn refuse_empty(&self, source: &Content, standby: &Content) -> Result<(), DataError> {
+    pub(super) async fn refuse_empty(&self, source: &Content, standby: &Content) -> Result<(), DataError> {
         let (from, to) = (self.from(), self.to());
         let empty = source.tables.is_empty() || source.first_filled(from.0, from.1).await?.is_none();
         if !empty || self.order.overwrite {

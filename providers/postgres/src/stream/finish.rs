@@ -13,7 +13,7 @@
 use switchover::port::{DataError, Overseer, Synced};
 use tokio_postgres::types::Type;
 
-use super::routine::Handed;
+use super::routine::{Flow, Handed};
 use super::sequences;
 use super::work::Work;
 use crate::freeze::Seen;
@@ -36,7 +36,10 @@ impl Work<'_> {
         let own = Content::read(self.standby.server, &self.standby.session).await?;
         self.refuse_diverged(&standby, &own).await?;
         self.refuse_open(&source, None)?;
-        let notes = self.flow(tools, &standby, overseer).await?;
+        let notes = match self.flow(tools, &standby, overseer).await? {
+            Flow::Flows(notes) => notes,
+            Flow::Copied(copied, note) => return Ok(self.synced(copied, 0, vec![note])),
+        };
         let mark = self.mark().await?;
         self.await_mark(&mark, overseer).await?;
         let carried = sequences::carry(self.from(), self.to(), gap);

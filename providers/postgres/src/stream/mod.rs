@@ -10,6 +10,7 @@
 //! A routine sync sets that up, turns it round or lets it go on ([`routine`]), a final one ends it and prepares the way back ([`finish`]).
 //! `marks` waits, `work` holds each statement that changes something, `look` reads what there is, `build` copies everything.
 
+mod aside;
 mod build;
 mod finish;
 mod inspect;

@@ -43,6 +43,15 @@ pub(super) enum Way {
     Build(Because),
 }
 
+/// What was done to let data flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It flows; notes for a person.
+    Flows(Vec<String>),
+    /// Another database has taken the stand-by's place, holds everything, and data flows into it; a note for a person.
+    Copied(Copied, String),
+}
+
 /// Why everything has to be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Because {
@@ -116,26 +125,30 @@ impl Work<'_> {
         tools: &Tools<'_>,
         standby: &Seen,
         overseer: &dyn Overseer,
-    ) -> Result<Vec<String>, DataError> {
+    ) -> Result<Flow, DataError> {
         overseer.permit().await?;
         let (source, own) = self.contents().await?;
         self.refuse_unfit(&source)?;
         let halves = self.halves().await?;
         let way = way(&halves, standby, self.order.direction.from());
-        self.refuse_rebuild(way)?;
+        let filled = self.must_go(way, &source, &own).await?;
         self.freeze_standby(standby, overseer).await?;
         overseer.permit().await?;
         self.drop_reverse(&halves).await?;
         match way {
+            Way::Build(because) if filled => {
+                let copied = self.rebuild(tools, overseer).await?;
+                Ok(Flow::Copied(copied, because.note().to_owned()))
+            }
             Way::Build(because) => {
                 self.build(tools, overseer).await?;
-                Ok(vec![because.note().to_owned()])
+                Ok(Flow::Flows(vec![because.note().to_owned()]))
             }
             Way::Turn => {
                 self.refuse_different(&source, &own)?;
                 self.publish(self.from(), &source).await?;
                 self.subscribe(false).await?;
-                Ok(vec!["the stream was turned round".to_owned()])
+                Ok(Flow::Flows(vec!["the stream was turned round".to_owned()]))
             }
             Way::Resume { enabled } => {
                 self.refuse_different(&source, &own)?;
@@ -143,16 +156,28 @@ impl Work<'_> {
                 let partitions = i64::try_from(source.streamed().count() + 1).unwrap_or(i64::MAX);
                 let tables = halves.to.subscription.as_ref().map_or(0, |subscription| subscription.tables);
                 self.resume(enabled, changed || tables != partitions).await?;
-                Ok(vec![])
+                Ok(Flow::Flows(vec![]))
             }
         }
     }
 
-    /// A final sync copies everything only where there is nothing yet: else it would take hours where minutes were planned.
-    fn refuse_rebuild(&self, way: Way) -> Result<(), DataError> {
-        match (self.order.purpose, way) {
-            (SyncPurpose::Final, Way::Build(Because::Lost)) => Err(self.slot_lost()),
-            (SyncPurpose::Final | SyncPurpose::Routine | SyncPurpose::Rehearsal, _) => Ok(()),
+    /// Whether the stand-by holds rows that must go. A final sync copies everything only where there is nothing yet: else it would take hours
+    /// where seconds were planned.
+    async fn must_go(&self, way: Way, source: &Content, own: &Content) -> Result<bool, DataError> {
+        let Way::Build(because) = way else { return Ok(false) };
+        self.refuse_empty(source, own).await?;
+        let filled = own.first_filled(self.standby.server, &self.standby.session).await?;
+        match (self.order.purpose, because, filled) {
+            (SyncPurpose::Final, Because::Lost, _) => Err(self.slot_lost()),
+            (SyncPurpose::Final, Because::New | Because::Overwrite, Some(table)) => {
+                Err(self.standby.server.unfit(
+                    format!("everything would have to be copied anew over what it holds ({table} has rows)"),
+                    "thaw production, and run a routine sync that may overwrite first",
+                ))
+            }
+            (SyncPurpose::Final | SyncPurpose::Routine | SyncPurpose::Rehearsal, _, filled) => {
+                Ok(filled.is_some())
+            }
         }
     }
 
@@ -177,7 +202,10 @@ impl Work<'_> {
         let (_, standby) = self.seen().await?;
         let own = Content::read(self.standby.server, &self.standby.session).await?;
         self.refuse_diverged(&standby, &own).await?;
-        let mut notes = self.flow(tools, &standby, overseer).await?;
+        let mut notes = match self.flow(tools, &standby, overseer).await? {
+            Flow::Flows(notes) => notes,
+            Flow::Copied(copied, note) => return Ok(self.synced(copied, 0, vec![note])),
+        };
         let mark = self.mark().await?;
         self.await_mark(&mark, overseer).await?;
         overseer.permit().await?;

@@ -6,6 +6,7 @@ use switchover::port::{DataError, FreezeOrder, Overseer, SyncOrder};
 use tokio::time::{Duration, Instant, sleep};
 use tokio_postgres::types::Type;
 
+use super::marks::Halves;
 use super::names::Names;
 use crate::connect::{Server, Session};
 use crate::freeze::{Freezer, Seen};
@@ -268,15 +269,18 @@ impl<'a> Work<'a> {
     }
 
     /// Stops the subscription, and waits until nothing more is applied.
+    ///
+    /// A worker that has nothing to do would notice within a second; it is ended, which is safe at any moment: what it has not committed is
+    /// sent again.
     pub(super) async fn pause(&self) -> Result<(), DataError> {
         let name = self.stream();
         self.on_standby(&format!("ALTER SUBSCRIPTION {} DISABLE", identifier(&name))).await?;
         let (server, session) = self.to();
-        let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL)";
+        let query = "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
         let begun = Instant::now();
         loop {
             let row = session.query_typed_one(query, &[(&name, Type::TEXT)]).await;
-            if !row.map_err(|error| server.told(&error))?.get::<_, bool>(0) {
+            if row.map_err(|error| server.told(&error))?.get::<_, i64>(0) == 0 {
                 return Ok(());
             }
             if begun.elapsed() > Duration::from_secs(30) {
@@ -284,6 +288,17 @@ impl<'a> Work<'a> {
             }
             sleep(POLL).await;
         }
+    }
+
+    /// Drops the stream that is ordered: the subscription first, so that no other slot of that name is ever taken for the one it needs.
+    pub(super) async fn drop_stream(&self, halves: &Halves) -> Result<(), DataError> {
+        if halves.to.subscription.is_some() {
+            self.drop_subscription(self.to(), &self.stream()).await?;
+        }
+        if halves.from.slot.is_some() {
+            self.drop_slot(self.from(), &self.stream()).await?;
+        }
+        Ok(())
     }
 
     /// Statements may take as long as the order allows from now on.

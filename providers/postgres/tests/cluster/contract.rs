@@ -42,12 +42,15 @@ impl Clusters {
     }
 }
 
-pub(crate) fn streaming(ports: [u16; 2]) -> Streaming {
-    let store = StoreRef {
+pub(crate) fn store_ref() -> StoreRef {
+    StoreRef {
         environment: EnvironmentName::new("live").unwrap(),
         store: StoreName::new("metadata").unwrap(),
-    };
-    Streaming::new(&PairName::new("gigadb").unwrap(), &store, &options(ports), &resolve).unwrap()
+    }
+}
+
+pub(crate) fn streaming(ports: [u16; 2]) -> Streaming {
+    Streaming::new(&PairName::new("gigadb").unwrap(), &store_ref(), &options(ports), &resolve).unwrap()
 }
 
 #[async_trait]

@@ -2,6 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod contract;
+mod copying;
+mod dropping;
+mod dump;
+mod encrypting;
+mod escapes;
 mod freezing;
 mod proxy;
+mod streaming;
 mod support;

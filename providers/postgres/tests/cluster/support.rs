@@ -65,6 +65,9 @@ pub(crate) fn options(ports: [u16; 2]) -> PostgresOptions {
         still_within: Period(Duration::from_secs(15)),
         sequence_gap: 1000,
         tools: None,
+        backups: None,
+        jobs: None,
+        compression: 1,
     }
 }
 
@@ -192,4 +195,17 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl 
 pub(crate) async fn entries(name: &str) -> BTreeMap<String, String> {
     let rows = app(name).await.query("SELECT key, value FROM entries", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// The same, or nothing where the database cannot be reached at the moment.
+pub(crate) async fn try_entries(name: &str) -> Option<BTreeMap<String, String>> {
+    let text = format!(
+        "host=127.0.0.1 port={} user=app dbname={DATABASE} password={}",
+        port(name),
+        variable("SWITCHOVER_PG_PASSWORD")
+    );
+    let (client, connection) = tokio_postgres::connect(&text, NoTls).await.ok()?;
+    tokio::spawn(async move { drop(connection.await) });
+    let rows = client.query("SELECT key, value FROM entries", &[]).await.ok()?;
+    Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

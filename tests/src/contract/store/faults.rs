@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use switchover::model::SideName;
+use switchover::model::{BackupKey, SideName};
 use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
 
 use super::{
@@ -24,6 +24,8 @@ pub async fn a_stand_by_that_diverged_is_not_overwritten_unless_asked(harness: &
     arrived(harness, &standby, &content(&[("a", "1"), ("b", "2")])).await;
     harness.store().await.thaw(&standby).await.expect("a thaw");
     wrote(harness, &standby, &[("only here", "x"), ("b", "changed here")]).await;
+    // Frozen again, it still holds what production does not.
+    harness.store().await.freeze(&standby, &freeze_by("run-1", None)).await.expect("a freeze");
     assert!(seen_at(&harness.store().await, &standby).await.diverged);
     wrote(harness, &production, &[("c", "3")]).await;
     for (number, purpose) in [(2, SyncPurpose::Routine), (3, SyncPurpose::Final), (4, SyncPurpose::Rehearsal)]
@@ -195,7 +197,9 @@ pub async fn a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next(harne
         }
         // Once in a while a sync in between that comes to its end, so that drops meet a stand-by that has a copy.
         if number % 3 == 2 {
-            let again = SyncOrder { key: super::key(59), ..order };
+            // A key of its own: a snapshot store uses a backup that is there under a key, and does not make it again.
+            let key = BackupKey::new(format!("2026112113{number:02}")).expect("a key");
+            let again = SyncOrder { key, ..order };
             synced(harness, &again).await;
             arrived(harness, &standby, &new).await;
             old.clone_from(&new);

@@ -3,7 +3,7 @@
 use switchover::action::{Action, FreezeStore, SyncStore, ThawStore};
 use switchover::journal::PairState;
 use switchover::model::StoreRef;
-use switchover::plan::{Intent, Plan, SyncRequest, plan, plan_sync};
+use switchover::plan::{Intent, OnFailure, Plan, SyncRequest, plan, plan_sync};
 use switchover::port::{Access, Method, SyncPurpose};
 use switchover_tests::fake::World;
 
@@ -150,6 +150,15 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         apply: |bench| carry(&mut bench.plan, is_final, |from, _| from - 1),
     },
     Mutation {
+        called: "a freeze that is believed",
+        rule: "a freeze counts only when it was proved",
+        of: Intent::Switchover,
+        apply: |bench| {
+            freeze(bench, true)?.prove = false;
+            Some(())
+        },
+    },
+    Mutation {
         called: "a freeze that stays when the run is undone",
         rule: "a freeze can be taken back before the pivot",
         of: Intent::Switchover,
@@ -196,7 +205,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             });
             turn.for_each(|(on_failure, sync)| {
                 sync.purpose = SyncPurpose::Final;
-                *on_failure = switchover::plan::OnFailure::Stop;
+                *on_failure = OnFailure::Stop;
             });
             Some(())
         },
@@ -260,8 +269,10 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             let sync = sync(bench, SyncPurpose::Routine)?.clone();
             let mut step = bench.steps().next()?.clone();
             step.id = "freeze".parse().ok()?;
+            step.on_failure = OnFailure::Stop;
             let side = sync.direction.from().clone();
-            step.action = Action::FreezeStore(FreezeStore { store: sync.store, side, lease_ms: None });
+            step.action =
+                Action::FreezeStore(FreezeStore { store: sync.store, side, lease_ms: None, prove: true });
             bench.plan.stages.first_mut()?.steps.push(step);
             Some(())
         },
@@ -282,6 +293,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         of: Intent::Sync,
         apply: |bench| {
             sync(bench, SyncPurpose::Routine)?.purpose = SyncPurpose::Final;
+            bench.steps().for_each(|step| step.on_failure = OnFailure::Stop);
             Some(())
         },
     },

@@ -1,0 +1,52 @@
+//! A process that dies at any moment: the same order by another process gets to the end.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
+use switchover_tests::contract::store::{Watcher, order};
+
+use crate::world::{World, hongkong, sydney};
+
+/// Polls a sync so many times at most, and drops it; its end, if it came to one.
+async fn polled(world: &World, order: &SyncOrder, polls: u32) -> Option<Result<Synced, DataError>> {
+    let (store, watcher) = (world.store().await, Watcher::lenient());
+    let mut sync = pin!(store.sync(order, &watcher));
+    let mut left = polls;
+    poll_fn(|context| {
+        let Some(rest) = left.checked_sub(1) else { return Poll::Ready(None) };
+        left = rest;
+        match sync.as_mut().poll(context) {
+            Poll::Ready(end) => Poll::Ready(Some(end)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_final_sync_that_is_dropped_at_any_moment_is_finished_by_the_next() {
+    let world = World::new().await;
+    let (mut drops, mut polls) = (0, 1_u32);
+    for number in 0..60 {
+        world.wrote(&hongkong(), "counter", &number.to_string()).await;
+        world.freeze(&hongkong(), number).await;
+        let order = order(&hongkong(), SyncPurpose::Final, number);
+        let end = polled(&world, &order, polls).await;
+        let again = world.ordered(&order).await.unwrap();
+        assert!(again.copied.complete, "{again:?}");
+        assert_eq!(world.read(&sydney()).await, world.read(&hongkong()).await);
+        assert_eq!(world.system(&sydney()).await["writable"], false, "the stand-by is open");
+        let seen = world.store().await.inspect(Depth::Glance).await.unwrap();
+        assert_eq!(seen.sides[&sydney()].copied.as_ref(), Some(&again.copied));
+        world.store().await.thaw(&hongkong()).await.unwrap();
+        if end.is_some() {
+            assert!(drops > 10, "{drops} drops show little");
+            return;
+        }
+        (drops, polls) = (drops + 1, polls + 1 + polls / 3);
+    }
+    panic!("{polls} polls are not enough");
+}

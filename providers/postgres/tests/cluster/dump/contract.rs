@@ -1,0 +1,6 @@
+//! Core's contracts of `Store` and `Backups`.
+
+use super::harness::Harness;
+
+switchover_tests::store_contract!(store, Harness::new());
+switchover_tests::backups_contract!(backups, Harness::new());

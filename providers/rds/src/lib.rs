@@ -1,0 +1,47 @@
+//! PostgreSQL on RDS: by snapshots, or by a cross-region read replica.
+//!
+//! ```text
+//! RdsOptions ──► RdsStore ──► by_snapshot   take ──► copy ──► restore beside ──► freeze ──► take the place
+//!  (the file)    Store        by_replica    make a replica ──► wait until all has arrived ──► promote ──► freeze
+//!                Backups      inspect       both sides at once, and everything that is wrong
+//!                Guard ◄───── the database behind the instance: freezes, proves, thaws
+//! ```
+//!
+//! # Names
+//! Each side's applications use one instance by one name, and so by one address. What arrives is made as another instance,
+//! `NAME-KEY`, frozen, and takes the place by two renames; the old one is kept as `NAME-before-KEY` until the next success. Only instances that
+//! Switchover made, and that hold nothing which is nowhere else, are ever deleted.
+//!
+//! # Marks
+//! What a side got stands on its instance, as tags (`switchover:…`), given with the call that makes the instance: it is as true as the
+//! data. `switchover:open` says since when clients could write there.
+//!
+//! # Who freezes
+//! RDS cannot refuse writes. A [`Guard`] freezes the database itself; without one the store is kept in sync and takes no part in a swap.
+//!
+//! # What it needs at AWS
+//! `rds:Describe*`, `rds:AddTagsToResource`, `rds:CreateDBSnapshot`, `rds:CopyDBSnapshot`, `rds:ModifyDBSnapshotAttribute` (across
+//! accounts), `rds:DeleteDBSnapshot`, `rds:RestoreDBInstanceFromDBSnapshot`, `rds:ModifyDBInstance`, `rds:DeleteDBInstance`, and for replicas
+//! `rds:CreateDBInstanceReadReplica` and `rds:PromoteReadReplica`.
+//!
+//! A third road, loading a backup into the database, needs nothing of RDS but to know where the database is: [`Endpoint::look_up`].
+
+mod backups;
+mod by_replica;
+mod by_snapshot;
+mod endpoint;
+mod error;
+mod guard;
+mod home;
+mod inspect;
+mod names;
+mod options;
+mod snapshots;
+mod stage;
+mod states;
+mod store;
+
+pub use endpoint::Endpoint;
+pub use guard::{Arrived, Guard};
+pub use options::{RdsMethod, RdsOptions, RdsSide};
+pub use store::RdsStore;
