@@ -106,7 +106,10 @@ async fn which(
         let store = &of_store.store;
         let known = journal.state().stores.get(store);
         let written = known.and_then(|known| known.attempted);
-        let latest = written.into_iter().chain(dealt_with.get(store).copied()).max();
+        // An attempt in the future was written by a clock that was wrong; what was dealt with here is known better.
+        let here = dealt_with.get(store).copied();
+        let written = written.filter(|written| here.is_none() || *written <= now);
+        let latest = written.into_iter().chain(here).max();
         match due(&of_store.schedule, latest, now, &of_store.terms) {
             Due::Now { scheduled_for, .. } => {
                 dealt_with.insert(store.clone(), scheduled_for);

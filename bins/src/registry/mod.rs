@@ -1,18 +1,17 @@
 //! Every provider that this program knows: one line each, by port.
 
+mod stores;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
-use switchover::config::{
-    Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef, StoreSpec,
-};
-use switchover::model::{PairName, ServiceName, SideName, StoreRef, Zone};
-use switchover::port::{AddressBook, Backups, Check, Clock, Meter, NameService, Ports, StateError, Store};
+use switchover::config::{Catalog, Config, ConfigPath, Kind, PairConfig, PortKind, ProviderSpec, SecretRef};
+use switchover::model::{ServiceName, SideName, Zone};
+use switchover::port::{AddressBook, Check, Clock, Meter, NameService, Ports, StateError};
 use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
-use switchover_files::{FilesOptions, FilesStore};
 use switchover_fixed::{FixedAddresses, FixedOptions};
 use switchover_http::{Heartbeat, HeartbeatStyle, HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
 use switchover_runtime::{OsEntropy, TokioClock};
@@ -51,7 +50,6 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
         Kind::of::<TcpCheckOptions>(PortKind::Check, "tcp"),
         Kind::of::<DnsCheckOptions>(PortKind::Check, "dns"),
         Kind::of::<SqliteOptions>(PortKind::State, "sqlite"),
-        Kind::of::<FilesOptions>(PortKind::Store, "files"),
     ];
     #[cfg(feature = "cloudflare")]
     kinds.push(Kind::of::<switchover_cloudflare::CloudflareOptions>(PortKind::Names, "cloudflare"));
@@ -59,8 +57,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     kinds.push(Kind::of::<switchover_rfc2136::Rfc2136Options>(PortKind::Names, "rfc2136"));
     #[cfg(feature = "ec2")]
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
-    #[cfg(feature = "postgres")]
-    kinds.push(Kind::of::<switchover_postgres::PostgresOptions>(PortKind::Store, "postgres"));
+    kinds.extend(stores::kinds());
     Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
 }
 
@@ -87,10 +84,10 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     let books = join_all(books).await;
     let books = pair.addresses.iter().zip(books).map(|((side, spec), book)| (side.clone(), spec, book));
     let addresses = gathered(&mut faults, books);
-    let stores = pair
-        .stores
-        .iter()
-        .map(|(store, spec)| (store.clone(), &spec.provider, setting.store(&pair.pair.name, store, spec)));
+    let made = pair.stores.iter().map(|(store, spec)| setting.store(&pair.pair.name, store, spec));
+    let made = join_all(made).await;
+    let stores =
+        pair.stores.iter().zip(made).map(|((store, spec), made)| (store.clone(), &spec.provider, made));
     let connected = gathered(&mut faults, stores);
     faults.extend(setting.beside_stores(pair));
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
@@ -202,41 +199,7 @@ impl Setting<'_> {
     }
 }
 
-/// A store, and its backups where it keeps some.
-struct Connected {
-    store: Arc<dyn Store>,
-    backups: Option<Arc<dyn Backups>>,
-}
-
 impl Setting<'_> {
-    fn store(&self, pair: &PairName, store: &StoreRef, spec: &StoreSpec) -> Result<Connected, String> {
-        match spec.provider.kind.as_str() {
-            "files" => {
-                let mut options: FilesOptions = spec.provider.options().map_err(text)?;
-                for side in options.sides.values_mut() {
-                    side.path = self.folder.join(&side.path);
-                }
-                let clock = Arc::clone(&self.clock);
-                let store = FilesStore::new(options, pair.clone(), store.clone(), clock).map_err(text)?;
-                Ok(Connected { store: Arc::new(store), backups: None })
-            }
-            #[cfg(feature = "postgres")]
-            "postgres" => {
-                use switchover_postgres::{PostgresMethod, PostgresOptions, Streaming};
-                let options: PostgresOptions = spec.provider.options().map_err(text)?;
-                let resolve = |reference: &SecretRef| self.secret(reference);
-                match options.method {
-                    PostgresMethod::Streaming => {
-                        let store = Streaming::new(pair, store, &options, &resolve).map_err(text)?;
-                        Ok(Connected { store: Arc::new(store), backups: None })
-                    }
-                    PostgresMethod::Dump => Err("dumps are not there yet".to_owned()),
-                }
-            }
-            other => Err(format!("{store}: this program was built without the provider `{other}`")),
-        }
-    }
-
     /// What belongs to a store and not to its provider: its schedule, and the URL of its dead man's switch.
     fn beside_stores(&self, pair: &PairConfig) -> Vec<Fault> {
         let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
