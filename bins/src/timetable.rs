@@ -15,11 +15,19 @@ pub(crate) struct Planned {
     pub(crate) terms: Terms,
 }
 
+/// A timetable that means nothing: which of a store's keys is wrong, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) key: &'static str,
+    pub(crate) why: String,
+}
+
 /// Reads a timetable, or says what is wrong with it.
-pub(crate) fn read(timetable: &Timetable) -> Result<CronSchedule, String> {
-    let expression: Expression =
-        timetable.expression.parse().map_err(|error: switchover_cron::ExpressionError| error.to_string())?;
-    let zone = zone(&timetable.time_zone).map_err(|error| error.to_string())?;
+pub(crate) fn read(timetable: &Timetable) -> Result<CronSchedule, Unreadable> {
+    let wrong = |key, why| Unreadable { key, why };
+    let expression = timetable.expression.parse::<Expression>();
+    let expression = expression.map_err(|error| wrong("schedule", error.to_string()))?;
+    let zone = zone(&timetable.time_zone).map_err(|error| wrong("time_zone", error.to_string()))?;
     Ok(CronSchedule::new(expression, zone))
 }
 

@@ -18,6 +18,7 @@ use switchover_runtime::{OsEntropy, TokioClock};
 use switchover_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::exit::{Exit, Stop};
+use crate::timetable::Unreadable;
 use crate::{secret, timetable};
 
 /// The journal's file where the configuration names none, beside the configuration.
@@ -203,8 +204,8 @@ impl Setting<'_> {
     fn beside_stores(&self, pair: &PairConfig) -> Vec<Fault> {
         let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
         let schedules = stores.filter_map(|(store, policy)| {
-            let why = timetable::read(policy.timetable.as_ref()?).err()?;
-            Some((ConfigPath::store(&pair.pair.name, &store).key("schedule"), why))
+            let Unreadable { key, why } = timetable::read(policy.timetable.as_ref()?).err()?;
+            Some((ConfigPath::store(&pair.pair.name, &store).key(key), why))
         });
         let pings = pair.stores.iter().filter_map(|(store, spec)| {
             let why = self.heartbeat(spec.ping.as_ref()?).err()?;

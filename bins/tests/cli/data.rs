@@ -10,8 +10,8 @@ use regex_lite::Regex;
 use serde_json::Value;
 use switchover_sandbox::client::Written;
 
-use crate::stand::{FILES, Stand};
-use crate::support::Ran;
+use crate::stand::{FILES, Stand, TOKEN};
+use crate::support::{Home, Ran};
 
 const FILE: &str = include_str!("../../../examples/gigadb/sandbox.toml");
 
@@ -21,8 +21,8 @@ fn golden(ran: &Ran) -> String {
     for (pattern, replacement) in [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "TIME"),
         (r"\b20\d{6}(\d{4})?\b", "KEY"),
-        (r#""(lag|took|still)_ms": ?\d+"#, r#""$1_ms": N"#),
-        (r"\b([0-9a-f]{16,64})\b", "HEX"),
+        // A file that was written a moment ago is copied twice.
+        (r"counts equal(, \d+ items and \d+ bytes moved)?", "counts equal, FILES moved"),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
     }
@@ -34,7 +34,7 @@ fn ageless(ran: &Ran) -> String {
     let text = golden(ran);
     Regex::new(r"(frozen|takes writes)( +|[ |]+)\d+[smh]( \d+[smh])*\b")
         .unwrap()
-        .replace_all(&text, "$1$2AGE")
+        .replace_all(&text, "${1}${2}AGE")
         .into_owned()
 }
 
@@ -117,7 +117,7 @@ fn the_key_of_a_scheduled_sync_is_its_day_and_of_one_by_hand_its_minute() {
     let keys = |line: &str| {
         let report = stand.json(line);
         let text = report.to_string();
-        let keys = Regex::new(r#""key":"(\d+)""#).unwrap();
+        let keys = Regex::new(r"key (\d+)").unwrap();
         let mut keys: Vec<String> = keys.captures_iter(&text).map(|found| found[1].to_owned()).collect();
         keys.dedup();
         assert!(!keys.is_empty(), "{text}");
@@ -173,7 +173,7 @@ fn an_unmounted_source_is_never_mirrored() {
     let tree = stand.tree("hongkong", "live");
     fs::rename(&tree, stand.home.path("unmounted")).unwrap();
     fs::create_dir(&tree).unwrap();
-    assert_snapshot!(golden(&stand.run("sync-data live/files").ends(6)));
+    assert_snapshot!(golden(&stand.run("sync-data live/files").ends(1)));
     assert_eq!(stand.kept("sydney", "live").len() as u64, FILES);
     fs::remove_dir_all(&tree).unwrap();
     fs::rename(stand.home.path("unmounted"), &tree).unwrap();
@@ -225,9 +225,20 @@ fn no_sync_starts_while_a_swap_is_open() {
     }
     swap.kill().unwrap();
     swap.wait().unwrap();
-    let ran = stand.run("sync-data live/files --wait 0s");
-    assert!(matches!(ran.code, Some(4 | 7)), "{}", ran.transcript());
-    assert!(ran.stderr.contains("swap-roles --resume"), "{}", ran.transcript());
+    let ran = stand.run("sync-data live/files --wait 0s").ends(7);
+    assert!(ran.stderr.contains("is working on the pair"), "{}", ran.transcript());
+    // A process that shows no sign of life for a while is not waited for.
+    let ran = loop {
+        let ran = stand.run("sync-data live/files --wait 0s");
+        if ran.code != Some(7) {
+            break ran;
+        }
+        assert!(began.elapsed() < Duration::from_secs(90), "{}", ran.transcript());
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    assert_snapshot!(golden(&ran));
+    let history = stand.json("switchover history -o json").to_string();
+    assert_eq!(history.matches("\"sync\"").count(), 1, "the first one alone: {history}");
 }
 
 #[test]
@@ -294,13 +305,12 @@ fn schedules_that_mean_nothing_are_shown_at_their_place() {
         ("rpo = \"26h\"", "rpo = \"26 parsecs\""),
         ("flag = \"maintenance.json\"", "flags = \"maintenance.json\""),
         ("flag = \"maintenance.json\"", "flag = \"../maintenance.json\""),
-        ("sides.hongkong]\npath", "sides.honkong]\npath"),
+        ("live.stores.files.sides.hongkong", "live.stores.files.sides.honkong"),
         ("provider = \"files\"", "provider = \"fils\""),
     ] {
         assert!(FILE.contains(from), "{from}");
-        let stand = crate::support::Home::with(&FILE.replacen(from, to, 1));
-        let stand = stand.set("CLOUDFLARE_API_TOKEN", crate::stand::TOKEN);
-        text += &format!("# {to}\n{}\n", stand.run("sync-data").ends(78).golden());
+        let home = Home::with(&FILE.replace(from, to)).set("CLOUDFLARE_API_TOKEN", TOKEN);
+        text += &format!("# {to}\n{}\n", home.run("sync-data").ends(78).golden());
     }
     assert_snapshot!(text);
 }

@@ -115,6 +115,9 @@ impl Stand {
             for number in 1..=FILES {
                 let name = format!("trees/hongkong/{environment}/dataset-{number}.txt");
                 home.file(&name, &format!("dataset {number:02} of {environment}\n"));
+                // What was written a moment ago is copied twice, as another write might leave it with the same time.
+                let day = std::time::SystemTime::now() - std::time::Duration::from_hours(24);
+                std::fs::File::open(home.path(&name)).unwrap().set_modified(day).unwrap();
             }
         }
         let text = std::fs::read_to_string(root().join("examples/gigadb/sandbox.toml")).unwrap();

@@ -7,7 +7,7 @@ use switchover::execute::RunEnd;
 use switchover::journal::{Journal, Outcome as RunOutcome, PauseReason, RunState, StepState};
 use switchover::model::{BackupKey, Environment, StoreRef};
 use switchover::observe::{RoleState, Snapshot};
-use switchover::plan::{SyncRequest, plan_sync};
+use switchover::plan::{PlanError, SyncRequest, plan_sync};
 
 use super::super::{Outcome, plan};
 use super::after;
@@ -100,10 +100,10 @@ async fn together(
     let plan = match plan_sync(pair, &snapshot, journal.state(), &request) {
         Ok(plan) => plan,
         Err(error) => {
-            if let switchover::plan::PlanError::Unfit(findings) = &error {
+            if let PlanError::Unfit(findings) = &error {
                 render::findings::show(&session.config, &pair.name, findings);
             }
-            after::failed(session, &stores, &error.to_string()).await;
+            after::failed(session, &stores, &in_full(&error)).await;
             return Err(Stop::from(error));
         }
     };
@@ -114,6 +114,13 @@ async fn together(
     }
     let end = session.engine.start(journal, plan, arguments.reason.clone()).await?;
     finish(session, &end, arguments).await
+}
+
+/// Why there is no plan, for whoever does not see the findings beside it.
+fn in_full(error: &PlanError) -> String {
+    let PlanError::Unfit(findings) = error else { return error.to_string() };
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    errors.map(|finding| finding.message.clone()).collect::<Vec<_>>().join("; ")
 }
 
 fn environments(session: &Session, stores: &BTreeSet<StoreRef>) -> Vec<Environment> {
@@ -148,7 +155,7 @@ fn standing_by(
 ) -> Result<BTreeSet<StoreRef>, Stop> {
     let Some(side) = &arguments.side else { return Ok(stores) };
     let pair = &session.pair.pair;
-    pair.side(side).map_err(|error| Stop::from(switchover::plan::PlanError::from(error)))?;
+    pair.side(side).map_err(|error| Stop::from(PlanError::from(error)))?;
     let is_production = |store: &StoreRef| {
         snapshot.roles.get(&store.environment).and_then(RoleState::production) == Some(side)
     };
