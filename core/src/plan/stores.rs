@@ -10,7 +10,7 @@ use crate::observe::Snapshot;
 use crate::port::{Access, Method, SyncPurpose};
 
 /// How long a freeze may take, writers in flight waited for and the proof included.
-const FREEZE_DEADLINE: Duration = Duration::from_secs(180);
+const FREEZE_DEADLINE: Duration = Duration::from_secs(600);
 /// Stores whose last sync takes longest are frozen first, so that each refuses writes no longer than it must.
 const LONGEST_FIRST: [(Method, &str); 3] =
     [(Method::Snapshot, "backed-up"), (Method::Mirror, "mirrored"), (Method::Streaming, "streamed")];

@@ -12,6 +12,9 @@ use switchover::port::{Access, Copied};
 
 const PREFIX: &str = "switchover:";
 const LONGEST: usize = 256;
+/// The value of a mark that says that there is nothing. A value is never empty: RDS wants at least one character
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
+const NOTHING: &str = "-";
 
 /// Tags of ours, by the part of their key after `switchover:`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +41,12 @@ impl Marks {
         self
     }
 
+    /// The same with a mark that says that there is nothing: a tag that stands on the resource is written over, not removed.
+    #[must_use]
+    pub fn without(self, key: &str) -> Self {
+        self.with(key, NOTHING)
+    }
+
     /// The same with the marks of what a side got.
     #[must_use]
     pub fn with_copied(self, copied: &Copied) -> Self {
@@ -50,7 +59,7 @@ impl Marks {
             .with("complete", &copied.complete);
         match &copied.position {
             Some(position) => marks.with("position", position),
-            None => marks.with("position", ""),
+            None => marks.with("position", NOTHING),
         }
     }
 
@@ -88,7 +97,7 @@ impl Marks {
             as_of: self.time("as-of")?,
             verified: verified(self.get("verified")?)?,
             complete: self.get("complete")? == "true",
-            position: self.get("position").filter(|text| !text.is_empty()).map(str::to_owned),
+            position: self.get("position").filter(|text| *text != NOTHING).map(str::to_owned),
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
 use switchover::model::{BackupKey, BackupState, EnvironmentName, PairName, SideName, StoreName, StoreRef};
@@ -146,6 +146,22 @@ async fn a_draft_that_is_being_written_is_neither_cleared_nor_begun_again() {
     assert!(draft.dir().is_dir());
 }
 
+/// A program that does not outlive a test that fails.
+struct Killed(Child);
+
+impl Killed {
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 #[tokio::test]
 async fn a_program_that_outlives_its_writer_keeps_the_draft() {
     let dir = TempDir::new().unwrap();
@@ -153,22 +169,18 @@ async fn a_program_that_outlives_its_writer_keeps_the_draft() {
     let partial = dir.path().join("20261121.partial");
     fs::create_dir(&partial).unwrap();
     // `flock` takes the lock and hands it to `sleep`, as a killed writer leaves it to its pg_dump.
-    let mut child = Command::new("flock")
-        .args(["--no-fork", "--nonblock"])
-        .arg(partial.join(".lock"))
-        .args(["sleep", "600"])
-        .spawn()
-        .unwrap();
+    let mut command = Command::new("flock");
+    command.args(["--no-fork", "--nonblock"]).arg(partial.join(".lock")).args(["sleep", "600"]);
+    let mut child = Killed(command.stdout(Stdio::null()).spawn().unwrap());
     let mut tries = 0;
-    while fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap().trim() != "sleep" {
+    while fs::read_to_string(format!("/proc/{}/comm", child.0.id())).unwrap().trim() != "sleep" {
         tries += 1;
         assert!(tries < 1000, "flock does not start");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(depot.clear().await.unwrap(), Vec::<String>::new());
     assert!(depot.begin(&key("20261121"), Replace::No, None).await.is_err());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.end();
     assert_eq!(depot.clear().await.unwrap(), [partial.display().to_string()]);
 }
 

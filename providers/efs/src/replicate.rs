@@ -37,7 +37,7 @@ impl EfsStore {
 
     /// The marks of a file system that holds what the other one does: whatever clients wrote there before is gone.
     fn arrived(&self, copied: &Copied) -> Marks {
-        self.ours().with_copied(copied).with("open", "")
+        self.ours().with_copied(copied).without("open")
     }
 
     async fn rehearse(&self, order: &SyncOrder, source: &Home, target: &Home) -> Result<Synced, DataError> {

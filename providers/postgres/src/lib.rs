@@ -6,6 +6,7 @@
 //!   facts      what a server is
 //!   freeze     refuse every client's writes, prove it, let them in again
 //!   stream     core's port `Store` by logical replication
+//!   dump       core's ports `Store` and `Backups` by pg_dump and pg_restore
 //!     tables   what a database consists of, and how two differ       verify   rows counted, or hashed
 //!     schema   `pg_dump` and `pg_restore` for a stand-by without tables
 //! ```

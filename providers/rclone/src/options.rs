@@ -41,6 +41,9 @@ pub struct RcloneOptions {
     /// Whether rclone keeps modes and owners (`--metadata`, since 1.59). Up to 1.60 it fails at symbolic links then.
     #[serde(default)]
     pub metadata: bool,
+    /// Whether a copy in a directory is on the disk, and not only in memory, before it is called one.
+    #[serde(default = "yes")]
+    pub durable: bool,
     /// How long one look at a side may take.
     #[serde(default = "thirty_seconds")]
     pub timeout: Period,
@@ -89,6 +92,10 @@ pub(crate) fn refuse_bad_remote(of: &str, remote: &str) -> Result<(), RcloneErro
 pub(crate) fn is_local(remote: &str) -> bool {
     let head = remote.split('/').next().unwrap_or_default();
     !head.contains(':')
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn rclone() -> PathBuf {

@@ -44,7 +44,7 @@ pub(crate) const NOT_FOUND: [Option<i32>; 2] = [Some(3), Some(4)];
 impl Rclone {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).arg("--use-json-log").arg("--log-level=INFO");
+        command.args(arguments).arg("--use-json-log").arg("--log-level=NOTICE");
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }

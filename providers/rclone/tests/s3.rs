@@ -66,6 +66,7 @@ impl World {
             transfers: 8,
             checkers: 8,
             metadata: false,
+            durable: true,
             timeout: Period(Duration::from_secs(60)),
         };
         let runtime =

@@ -35,6 +35,7 @@ class Call:
 
     def tags(self):
         number = 1
+        # An empty value is left out of the form by `parse_qsl`.
         while f"Tags.Tag.{number}.Key" in self.form:
             yield self.form[f"Tags.Tag.{number}.Key"], self.form.get(f"Tags.Tag.{number}.Value", "")
             number += 1

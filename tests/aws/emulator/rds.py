@@ -19,6 +19,9 @@ from .database import Database
 NAME = re.compile(r"^[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,62}(?<!-)$")
 
 
+TAG = re.compile(r"^[\w\s.:/=+\-@]*$")
+
+
 class Refusal(Exception):
     def __init__(self, code, message, status=400):
         super().__init__(message)
@@ -82,6 +85,7 @@ class Rds:
     # Each action: what is checked before moto sees it. It returns what is done after moto did it, or an answer instead of moto's.
 
     def create_db_snapshot(self, call, fault):
+        self.check_tags(call)
         source = self.ready(call)
 
         def after():
@@ -93,6 +97,7 @@ class Rds:
         return after
 
     def copy_db_snapshot(self, call, fault):
+        self.check_tags(call)
         identifier, target = call.form["SourceDBSnapshotIdentifier"], call.form["TargetDBSnapshotIdentifier"].lower()
         if not identifier.startswith("arn:"):
             identifier = f"arn:aws:rds:{call.region}:{call.account}:snapshot:{identifier}"
@@ -116,6 +121,7 @@ class Rds:
         return f"<DBSnapshot><DBSnapshotIdentifier>{target}</DBSnapshotIdentifier></DBSnapshot>"
 
     def restore_db_instance_from_db_snapshot(self, call, fault):
+        self.check_tags(call)
         backend, name = self.backend(call), call.form["DBInstanceIdentifier"].lower()
         snapshot = backend.database_snapshots.get(call.form["DBSnapshotIdentifier"].lower())
         if snapshot is None:
@@ -140,6 +146,7 @@ class Rds:
         return after
 
     def create_db_instance_read_replica(self, call, fault):
+        self.check_tags(call)
         backend, name = self.backend(call), call.form["DBInstanceIdentifier"].lower()
         identifier = call.form["SourceDBInstanceIdentifier"]
         if identifier.startswith("arn:"):
@@ -230,6 +237,16 @@ class Rds:
         if name and name not in self.backend(call).db_parameter_groups:
             raise Refusal("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
 
+    def add_tags_to_resource(self, call, fault):
+        self.check_tags(call)
+
+    def check_tags(self, call):
+        # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html
+        for key, value in call.tags():
+            good = 1 <= len(key) <= 128 and 1 <= len(value) <= 256 and TAG.match(key) and TAG.match(value)
+            if not good or key.startswith(("aws:", "rds:")):
+                raise Refusal("InvalidParameterValue", f"{key}={value} is no tag.")
+
     def check_name(self, name):
         if not NAME.match(name):
             raise Refusal("InvalidParameterValue", f"{name} is not a valid identifier.")
@@ -240,6 +257,7 @@ def end(fault, good, bad="failed"):
 
 
 ACTIONS = {
+    "AddTagsToResource": Rds.add_tags_to_resource,
     "DescribeDBParameterGroups": Rds.describe_db_parameter_groups,
     "CreateDBSnapshot": Rds.create_db_snapshot,
     "CopyDBSnapshot": Rds.copy_db_snapshot,

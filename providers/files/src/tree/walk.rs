@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use sha2::{Digest as _, Sha256};
-use switchover::model::Verification;
-use switchover::port::{DataError, SyncPurpose, Unit};
+use switchover::port::{DataError, Unit};
 
+use super::counts::Counts;
 use super::pool::{Queue, run};
 use super::root::{Freshness, Kind, Meta, Root, Standing, fault, meta, names, readable};
-use crate::directory::Scan;
 use crate::marker::Moment;
-use crate::mirror::{Job, Moved, Tally, Verified};
 use crate::work::{Control, running};
 
 /// How many entries one job looks at: few enough that one big folder keeps all threads busy.
@@ -39,26 +35,15 @@ pub(crate) struct Settings {
 
 /// The folders in which something differs, and whether what is below them differs too; `None` if there are too many.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Plan(Option<BTreeSet<(PathBuf, bool)>>);
+pub(crate) struct Plan(pub(super) Option<BTreeSet<(PathBuf, bool)>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub(super) enum Pass {
     Scan,
     Compare,
     Apply,
     Delete,
     Verify { content: bool },
-}
-
-/// What one job, or all of them, counted.
-#[derive(Debug, Default)]
-struct Counts {
-    tally: Tally,
-    verified: Verified,
-    moved: Moved,
-    unsteady: u64,
-    unsteady_example: Option<String>,
-    digest: u128,
 }
 
 /// One folder on both sides.
@@ -68,23 +53,23 @@ pub(super) struct Folders {
     pub(super) from: Option<OwnedFd>,
     pub(super) to: Option<OwnedFd>,
     /// Whether the folders below are gone through, too.
-    deep: bool,
+    pub(super) deep: bool,
     /// Whether it is missing at the stand-by.
-    new: bool,
+    pub(super) new: bool,
     /// Whether entries came or went at the source since the sync began.
-    moved_on: bool,
+    pub(super) moved_on: bool,
     noted: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Item {
+pub(super) struct Item {
     name: OsString,
     from: bool,
     to: bool,
 }
 
 #[derive(Debug)]
-enum Task {
+pub(super) enum Task {
     Folder { path: PathBuf, deep: bool, new: bool },
     Chunk(Arc<Folders>, Vec<Item>),
     Copy(Arc<Folders>, OsString, Meta, Option<Meta>),
@@ -98,183 +83,29 @@ pub(super) struct Walk<'a> {
     pub(super) settings: Settings,
     pub(super) control: &'a Control,
     pub(super) number: AtomicU64,
-    pass: Pass,
-    fresh: Freshness,
-    settled: Option<Moment>,
+    pub(super) pass: Pass,
+    pub(super) fresh: Freshness,
+    pub(super) settled: Option<Moment>,
     pub(super) began: Option<Moment>,
-    total: u64,
-    done: AtomicU64,
+    pub(super) total: u64,
+    pub(super) done: AtomicU64,
     told: Mutex<Duration>,
-    counts: Mutex<Counts>,
-    plan: Mutex<Plan>,
+    pub(super) counts: Mutex<Counts>,
+    pub(super) plan: Mutex<Plan>,
     /// Folders whose mode is set when nothing is written into them any more.
-    modes: Mutex<Vec<(PathBuf, Meta)>>,
+    pub(super) modes: Mutex<Vec<(PathBuf, Meta)>>,
     /// Folders at the stand-by whose entries are deleted.
-    emptied: Mutex<Vec<PathBuf>>,
+    pub(super) emptied: Mutex<Vec<PathBuf>>,
     /// How many deletions are left of those that were planned.
-    budget: AtomicU64,
+    pub(super) budget: AtomicU64,
 }
 
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One tree: files, bytes, and a digest of what is known of every entry.
-pub(crate) fn scanned(root: &Root, settings: Settings, control: &Control) -> Result<Scan, DataError> {
-    let walk = Walk::new(root, None, Pass::Scan, settings, control);
-    walk.all()?;
-    let counts = lock(&walk.counts);
-    Ok(Scan { files: counts.tally.files, bytes: counts.tally.bytes, digest: counts.position() })
-}
-
-/// What differs, and where.
-pub(crate) fn compared(
-    [from, to]: [&Root; 2],
-    job: &Job,
-    settings: Settings,
-    control: &Control,
-) -> Result<(Tally, Plan), DataError> {
-    let mut walk = Walk::new(from, Some(to), Pass::Compare, settings, control);
-    walk.settled = job.settled;
-    *lock(&walk.plan) = Plan(Some(BTreeSet::new()));
-    if job.purpose == SyncPurpose::Final {
-        walk.fresh = Freshness::Asked;
-    }
-    walk.all()?;
-    let mut counts = lock(&walk.counts);
-    let position = counts.position();
-    let mut tally = std::mem::take(&mut counts.tally);
-    tally.position = Some(position);
-    Ok((tally, std::mem::take(&mut *lock(&walk.plan))))
-}
-
-/// Copies what differs.
-pub(crate) fn applied(
-    [from, to]: [&Root; 2],
-    job: &Job,
-    tally: &Tally,
-    plan: &Plan,
-    settings: Settings,
-    control: &Control,
-) -> Result<Moved, DataError> {
-    let mut walk = Walk::new(from, Some(to), Pass::Apply, settings, control);
-    walk.total = tally.copy_bytes;
-    walk.began = job.began.filter(|_| job.purpose != SyncPurpose::Final);
-    walk.planned(plan, false)?;
-    walk.settle_modes()?;
-    let mut counts = lock(&walk.counts);
-    let mut moved = std::mem::take(&mut counts.moved);
-    if counts.unsteady > 0 {
-        let example = counts.unsteady_example.as_deref().unwrap_or("?");
-        let note = format!(
-            "{} files changed each time they were copied, and are left as they were at the stand-by, among them {example}",
-            counts.unsteady
-        );
-        moved.notes.push(note);
-    }
-    Ok(moved)
-}
-
-/// Deletes what is too much; returns how many files.
-pub(crate) fn deleted(
-    [from, to]: [&Root; 2],
-    tally: &Tally,
-    plan: &Plan,
-    settings: Settings,
-    control: &Control,
-) -> Result<u64, DataError> {
-    let walk = Walk::new(from, Some(to), Pass::Delete, settings, control);
-    walk.budget.store(tally.deleted, Ordering::SeqCst);
-    walk.planned(plan, false)?;
-    walk.remove_emptied()?;
-    let counts = lock(&walk.counts);
-    Ok(counts.moved.deleted)
-}
-
-/// What still differs.
-pub(crate) fn verified(
-    [from, to]: [&Root; 2],
-    job: &Job,
-    plan: &Plan,
-    settings: Settings,
-    control: &Control,
-) -> Result<Verified, DataError> {
-    let content = job.verify == Verification::Content;
-    let mut walk = Walk::new(from, Some(to), Pass::Verify { content }, settings, control);
-    walk.began = job.began;
-    let whole = content || job.purpose == SyncPurpose::Final;
-    if whole {
-        walk.fresh = Freshness::Asked;
-        walk.all()?;
-    } else {
-        walk.planned(plan, true)?;
-    }
-    let mut counts = lock(&walk.counts);
-    let position = counts.position();
-    let mut verified = std::mem::take(&mut counts.verified);
-    verified.how = Some(if content { Verification::Content } else { Verification::Counts });
-    verified.position = whole.then_some(position);
-    Ok(verified)
-}
-
-impl Counts {
-    fn position(&self) -> String {
-        format!("{} files, {} bytes, {:032x}", self.tally.files, self.tally.bytes, self.digest)
-    }
-
-    fn add(&mut self, other: Self) {
-        let (mine, others) = (&mut self.tally, other.tally);
-        mine.files += others.files;
-        mine.bytes += others.bytes;
-        mine.there += others.there;
-        mine.copies += others.copies;
-        mine.copy_bytes += others.copy_bytes;
-        mine.replaced += others.replaced;
-        mine.deleted += others.deleted;
-        mine.others += others.others;
-        mine.foreign += others.foreign;
-        mine.skipped += others.skipped;
-        mine.foreign_example = mine.foreign_example.take().or(others.foreign_example);
-        self.verified.wrong += other.verified.wrong;
-        self.verified.moved_on += other.verified.moved_on;
-        self.verified.example = self.verified.example.take().or(other.verified.example);
-        self.moved.files += other.moved.files;
-        self.moved.bytes += other.moved.bytes;
-        self.moved.deleted += other.moved.deleted;
-        self.unsteady += other.unsteady;
-        self.unsteady_example = self.unsteady_example.take().or(other.unsteady_example);
-        self.digest = self.digest.wrapping_add(other.digest);
-    }
-
-    /// Counts an entry of the source. Times of folders count only where nothing of our own comes and goes.
-    fn source(&mut self, path: &Path, found: &Meta, ours: bool) {
-        match found.kind {
-            Kind::File => {
-                (self.tally.files, self.tally.bytes) = (self.tally.files + 1, self.tally.bytes + found.size);
-            }
-            Kind::Link => self.tally.files += 1,
-            Kind::Folder => {}
-            Kind::Other => self.tally.skipped += 1,
-        }
-        let mut hash = Sha256::new();
-        hash.update(path.as_os_str().as_bytes());
-        hash.update([0, found.kind as u8]);
-        hash.update(found.mode.to_le_bytes());
-        if !(ours && found.kind == Kind::Folder) {
-            for Moment(seconds, nanos) in [found.mtime, found.ctime] {
-                hash.update(seconds.to_le_bytes());
-                hash.update(nanos.to_le_bytes());
-            }
-            hash.update(found.size.to_le_bytes());
-        }
-        let digest = hash.finalize();
-        let low = digest.iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
-        self.digest = self.digest.wrapping_add(low);
-    }
-}
-
 impl<'a> Walk<'a> {
-    fn new(
+    pub(super) fn new(
         from: &'a Root,
         to: Option<&'a Root>,
         pass: Pass,
@@ -303,12 +134,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn all(&self) -> Result<(), DataError> {
+    pub(super) fn all(&self) -> Result<(), DataError> {
         self.run(vec![Task::Folder { path: PathBuf::new(), deep: true, new: false }])
     }
 
     /// The folders of a plan; with those below that are new, or without because copying gets there by itself.
-    fn planned(&self, plan: &Plan, below: bool) -> Result<(), DataError> {
+    pub(super) fn planned(&self, plan: &Plan, below: bool) -> Result<(), DataError> {
         let Some(folders) = &plan.0 else { return self.all() };
         let wanted = folders.iter().filter(|(_, deep)| below || !deep);
         self.run(
@@ -353,7 +184,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether something of our own lies below a folder.
-    fn ours_below(&self, path: &Path) -> bool {
+    pub(super) fn ours_below(&self, path: &Path) -> bool {
         [Some(self.from), self.to]
             .into_iter()
             .flatten()
@@ -535,246 +366,6 @@ impl<'a> Walk<'a> {
         Ok(read(folders.from.as_ref())? == read(folders.to.as_ref())?)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is known of one entry, and where what is found goes")]
-    fn different(
-        &self,
-        folders: &Arc<Folders>,
-        name: &OsStr,
-        path: PathBuf,
-        from: Meta,
-        to: Option<Meta>,
-        counts: &mut Counts,
-        more: &mut Vec<Task>,
-    ) -> Result<(), DataError> {
-        match self.pass {
-            Pass::Scan => {}
-            // Where there is no folder, or only a file, nothing can be too much.
-            Pass::Delete => {
-                if from.kind == Kind::Folder && folders.deep && to.is_some_and(|to| to.kind == Kind::Folder) {
-                    more.push(Task::Folder { path, deep: true, new: false });
-                }
-            }
-            Pass::Verify { .. } => {
-                let moved_on =
-                    self.began.is_none_or(|began| from.ctime >= began) || folders.moved_on && to.is_none();
-                self.differs(&path, moved_on, counts);
-            }
-            Pass::Compare => {
-                self.note(folders);
-                self.planned_change(&path, from, to, counts, more);
-            }
-            Pass::Apply => match from.kind {
-                Kind::Folder => {
-                    self.make_folder(folders, name, &from, to.as_ref())?;
-                    let there = to.is_some_and(|to| to.kind == Kind::Folder);
-                    if folders.deep || !there {
-                        more.push(Task::Folder { path, deep: true, new: false });
-                    }
-                }
-                Kind::File | Kind::Link => {
-                    more.push(Task::Copy(Arc::clone(folders), name.to_owned(), from, to));
-                }
-                Kind::Other => {}
-            },
-        }
-        Ok(())
-    }
-
-    /// Counts what copying would do.
-    fn planned_change(
-        &self,
-        path: &Path,
-        from: Meta,
-        to: Option<Meta>,
-        counts: &mut Counts,
-        more: &mut Vec<Task>,
-    ) {
-        let tally = &mut counts.tally;
-        let there = to.filter(|to| to.kind == Kind::Folder);
-        match from.kind {
-            Kind::Folder => {
-                tally.others += 1;
-                if there.is_none() {
-                    self.remember(path, true);
-                }
-                more.push(Task::Folder { path: path.to_owned(), deep: true, new: there.is_none() });
-            }
-            // What differs in mode or owner alone is put right without its bytes.
-            Kind::File
-                if to.is_some_and(|to| {
-                    to.kind == Kind::File && (to.size, to.mtime) == (from.size, from.mtime)
-                }) =>
-            {
-                tally.others += 1;
-                return;
-            }
-            Kind::File | Kind::Link => {
-                tally.copies += 1;
-                tally.copy_bytes += if from.kind == Kind::File { from.size } else { 0 };
-                if there.is_some() {
-                    more.push(Task::Extra(path.to_owned()));
-                }
-            }
-            Kind::Other => {}
-        }
-        if let Some(to) = to.filter(|to| matches!(to.kind, Kind::File | Kind::Link)) {
-            tally.replaced += 1;
-            self.foreign(path, &to, counts);
-        }
-    }
-
-    fn foreign(&self, path: &Path, to: &Meta, counts: &mut Counts) {
-        if self.settled.is_some_and(|settled| to.ctime > settled) {
-            counts.tally.foreign += 1;
-            counts.tally.foreign_example.get_or_insert_with(|| readable(path));
-        }
-    }
-
-    /// An entry that the source does not have.
-    fn extra(
-        &self,
-        folders: &Arc<Folders>,
-        name: &OsStr,
-        path: &Path,
-        to: &Meta,
-        counts: &mut Counts,
-        more: &mut Vec<Task>,
-    ) -> Result<(), DataError> {
-        let folder = to.kind == Kind::Folder;
-        if folder && self.ours_below(path) {
-            return Ok(());
-        }
-        match self.pass {
-            Pass::Scan | Pass::Apply => {}
-            Pass::Verify { .. } => self.differs(path, folders.moved_on, counts),
-            Pass::Compare => {
-                self.note(folders);
-                if folder {
-                    counts.tally.others += 1;
-                    more.push(Task::Extra(path.to_owned()));
-                } else {
-                    counts.tally.deleted += 1;
-                    self.foreign(path, to, counts);
-                }
-            }
-            Pass::Delete if folder => more.push(Task::Extra(path.to_owned())),
-            Pass::Delete => {
-                if let Some(there) = &folders.to {
-                    self.delete(there, &folders.path, name, counts)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A folder at the stand-by of which nothing is to stay.
-    fn extra_folder(&self, path: &Path, queue: &Queue<Task>, counts: &mut Counts) -> Result<(), DataError> {
-        let Some(root) = self.to else { return Ok(()) };
-        let folder = match root.folder(path) {
-            Ok(folder) => folder,
-            Err(Errno::NOENT) => return Ok(()),
-            Err(error) => return Err(self.fault_there(path, "opened", error)),
-        };
-        for name in names(&folder).map_err(|error| self.fault_there(path, "listed", error))? {
-            self.control.go_on()?;
-            let below = path.join(&name);
-            let found = meta(&folder, &name, self.fresh)
-                .map_err(|error| self.fault_there(&below, "looked at", error))?;
-            match (found, self.pass) {
-                (Some(Meta { kind: Kind::Folder, .. }), _) => queue.extend([Task::Extra(below)]),
-                (Some(found), Pass::Compare) => {
-                    counts.tally.deleted += 1;
-                    counts.tally.there += 1;
-                    self.foreign(&below, &found, counts);
-                }
-                (Some(_), Pass::Delete) => self.delete(&folder, path, &name, counts)?,
-                (Some(_), Pass::Scan | Pass::Apply | Pass::Verify { .. }) | (None, _) => {}
-            }
-        }
-        if self.pass == Pass::Delete {
-            lock(&self.emptied).push(path.to_owned());
-        }
-        Ok(())
-    }
-
-    /// Deletes one file, if that many were planned: whatever became too much since then waits for the next sync and its guard.
-    fn delete(
-        &self,
-        there: &OwnedFd,
-        folder: &Path,
-        name: &OsStr,
-        counts: &mut Counts,
-    ) -> Result<(), DataError> {
-        let left = self.budget.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if left.is_err() {
-            return Ok(());
-        }
-        self.control.permit()?;
-        self.unlink(there, folder, name)?;
-        counts.moved.deleted += 1;
-        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-        self.tell("deleting", done, None, Unit::Files);
-        Ok(())
-    }
-
-    /// The deepest first.
-    fn remove_emptied(&self) -> Result<(), DataError> {
-        let Some(root) = self.to else { return Ok(()) };
-        let mut emptied = std::mem::take(&mut *lock(&self.emptied));
-        emptied.sort_unstable_by_key(|path| std::cmp::Reverse(path.components().count()));
-        for path in emptied {
-            self.control.permit()?;
-            match rustix::fs::unlinkat(&root.fd, &path, rustix::fs::AtFlags::REMOVEDIR) {
-                // Something came meanwhile; it waits for the next sync.
-                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => {}
-                Err(error) => return Err(self.fault_there(&path, "removed", error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn settle_modes(&self) -> Result<(), DataError> {
-        for (path, meta) in std::mem::take(&mut *lock(&self.modes)) {
-            self.control.permit()?;
-            self.set_folder_mode(&path, &meta)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn later(&self, path: PathBuf, meta: Meta) {
-        lock(&self.modes).push((path, meta));
-    }
-
-    /// Counts something that differs after all was done.
-    fn differs(&self, path: &Path, moved_on: bool, counts: &mut Counts) {
-        match self.pass {
-            Pass::Verify { .. } if moved_on => counts.verified.moved_on += 1,
-            Pass::Verify { .. } => counts.verified.wrong += 1,
-            Pass::Scan | Pass::Compare | Pass::Apply | Pass::Delete => return,
-        }
-        counts.verified.example.get_or_insert_with(|| readable(path));
-    }
-
-    fn content(
-        &self,
-        folders: &Folders,
-        name: &OsStr,
-        from: &Meta,
-        counts: &mut Counts,
-    ) -> Result<(), DataError> {
-        if self.equal_content(folders, name)? {
-            return Ok(());
-        }
-        let path = folders.path.join(name);
-        // A file that was written while it was read is another case than one that was copied wrongly.
-        let now =
-            folders.from.as_ref().and_then(|folder| meta(folder, name, Freshness::Asked).ok().flatten());
-        let moved_on =
-            now.is_none_or(|now| now != *from) || self.began.is_none_or(|began| from.ctime >= began);
-        self.differs(&path, moved_on, counts);
-        Ok(())
-    }
-
     pub(super) fn copied(&self, bytes: u64, counts_files: bool) {
         let mut counts = lock(&self.counts);
         counts.moved.files += u64::from(counts_files);
@@ -793,7 +384,7 @@ impl<'a> Walk<'a> {
         counts.unsteady_example.get_or_insert_with(|| readable(path));
     }
 
-    fn tell(&self, phase: &str, done: u64, total: Option<u64>, unit: Unit) {
+    pub(super) fn tell(&self, phase: &str, done: u64, total: Option<u64>, unit: Unit) {
         let Ok(mut told) = self.told.try_lock() else { return };
         let now = running();
         if now.saturating_sub(*told) >= TELL {
@@ -802,14 +393,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn note(&self, folders: &Folders) {
+    pub(super) fn note(&self, folders: &Folders) {
         // Below a folder that is new everything is, and is found by going there.
         if !folders.new && !folders.noted.swap(true, Ordering::SeqCst) {
             self.remember(&folders.path, false);
         }
     }
 
-    fn remember(&self, path: &Path, deep: bool) {
+    pub(super) fn remember(&self, path: &Path, deep: bool) {
         if self.pass != Pass::Compare {
             return;
         }

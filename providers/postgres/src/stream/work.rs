@@ -18,6 +18,17 @@ use crate::text::{identifier, literal};
 const LEFTOVER: &str = "SET lock_timeout = '15s'";
 const POLL: Duration = Duration::from_millis(5);
 
+/// The server's log takes the text of statements that fail, or of all, and shows it while they run: not of the one that holds a password. Whoever is
+/// no superuser may not say so (and keeps the password in a `passfile`).
+const QUIET: &str = "DO $$ BEGIN PERFORM pg_catalog.set_config('log_min_error_statement', 'panic', false), \
+    pg_catalog.set_config('log_statement', 'none', false), pg_catalog.set_config('log_min_duration_statement', '-1', false), \
+    pg_catalog.set_config('track_activities', 'off', false); \
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
+/// Undoes [`QUIET`].
+const LOUD: &str = "DO $$ BEGIN RESET log_min_error_statement; RESET log_statement; RESET log_min_duration_statement; RESET track_activities; \
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
 /// One side of a sync.
 #[derive(Debug)]
 pub(super) struct End<'a> {
@@ -119,7 +130,14 @@ impl<'a> Work<'a> {
         (server, session): (&Server, &Session),
         content: &Content,
     ) -> Result<bool, DataError> {
-        let publication = self.names.publication();
+        let (publication, reader) = (self.names.publication(), &server.replication_login().user);
+        if *reader != server.admin_login().user {
+            let reader = identifier(reader);
+            let grant = format!(
+                "GRANT USAGE ON SCHEMA switchover TO {reader}; GRANT SELECT ON switchover.mark TO {reader}"
+            );
+            session.batch_execute(&grant).await.map_err(|error| server.told(&error))?;
+        }
         let mut wanted: Vec<String> = content.published().map(ToString::to_string).collect();
         wanted.push("switchover.mark".to_owned());
         wanted.sort();
@@ -206,7 +224,9 @@ impl<'a> Work<'a> {
             literal(&name),
         );
         let (server, session) = self.to();
-        session.batch_execute(&statement).await.map_err(|error| self.without_secret(server, &error))
+        self.on_standby(QUIET).await?;
+        session.batch_execute(&statement).await.map_err(|error| self.without_secret(server, &error))?;
+        self.on_standby(LOUD).await
     }
 
     /// How the stand-by's server reaches the source.

@@ -241,6 +241,48 @@ async fn a_wrong_password_is_said_and_shown_nowhere() {
     assert!(!format!("{store:?}").contains(&variable("SWITCHOVER_PG_PASSWORD")));
     sync(A, SyncPurpose::Routine, 2).await.unwrap();
     same_entries().await;
+    // Neither the statement that failed nor the one that worked stands in the server's log, which takes such statements.
+    let log = std::fs::read_to_string(format!("{}/b.log", variable("SWITCHOVER_PG_LOGS"))).unwrap();
+    assert!(log.contains("ALTER SUBSCRIPTION") || log.contains("CREATE SCHEMA"), "the log holds statements");
+    for secret in [variable("SWITCHOVER_PG_CTL"), variable("SWITCHOVER_PG_PASSWORD")] {
+        let told = log.lines().any(|line| line.contains("SUBSCRIPTION") && line.contains(&secret));
+        assert!(!told, "a password stands in the server's log");
+    }
+}
+
+/// The stream of a user that may do no more than read.
+#[tokio::test]
+async fn a_user_of_its_own_can_read_for_the_stream() {
+    fresh(ENTRIES).await;
+    put(A, "a", "1").await;
+    let password = variable("SWITCHOVER_PG_PASSWORD");
+    let role = format!(
+        "DO $$ BEGIN CREATE ROLE reader LOGIN REPLICATION PASSWORD '{password}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+         GRANT SELECT ON entries TO reader"
+    );
+    let mut options = options([port(A), port(B)]);
+    for name in [A, B] {
+        boss(name).await.batch_execute(&role).await.unwrap();
+        let replication = &mut options.sides.get_mut(name).unwrap().replication;
+        replication.user = Some("reader".into());
+        replication.password = Some(switchover::config::SecretRef::Env("SWITCHOVER_PG_PASSWORD".into()));
+    }
+    let pair = switchover::model::PairName::new("gigadb").unwrap();
+    let store = Streaming::new(&pair, &crate::contract::store_ref(), &options, &resolve).unwrap();
+    store.sync(&order(&side(A), SyncPurpose::Routine, 1), &Watcher::lenient()).await.unwrap();
+    store.freeze(&side(A), &freeze_by("run-2", None)).await.unwrap();
+    assert!(
+        store
+            .sync(&order(&side(A), SyncPurpose::Final, 2), &Watcher::lenient())
+            .await
+            .unwrap()
+            .copied
+            .complete
+    );
+    store.thaw(&side(B)).await.unwrap();
+    put(B, "b", "2").await;
+    store.sync(&order(&side(B), SyncPurpose::Routine, 3), &Watcher::lenient()).await.unwrap();
+    same_entries().await;
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ impl Remotes {
             transfers: 8,
             checkers: 8,
             metadata: false,
+            durable: true,
             timeout: Period(Duration::from_secs(20)),
         };
         for side in sides() {

@@ -157,26 +157,22 @@ async fn an_interrupted_renaming_is_told_and_finished() {
     let world = world().await;
     world.sync(SyncPurpose::Routine, 1).await.unwrap();
     world.wrote(&hongkong(), "a", "2").await;
-    // The second renaming never happens.
-    let store = world.store().await;
-    let rename = json!({ "kind": "error", "code": "InternalFailure", "status": 500, "times": 3 });
-    let watcher = Watcher::lenient();
-    let order = order(&hongkong(), SyncPurpose::Routine, 2);
-    let stop = async {
-        while world.names(&sydney()).await.contains(&LIVE.to_owned()) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        world.fault(&sydney(), "ModifyDBInstance", rename).await;
-    };
-    let (end, ()) = tokio::join!(store.sync(&order, &watcher), stop);
-    if let Err(error) = end {
-        assert!(matches!(error, DataError::Unknown { .. }), "{error}");
-        let seen = world.store().await.inspect(Depth::Glance).await.unwrap();
-        assert!(seen.problems.iter().any(|it| it.message.contains("interrupted")), "{seen:?}");
-        world.pair.told("calm", "sydney", json!({})).await;
-        world.sync(SyncPurpose::Routine, 2).await.unwrap();
-    }
-    assert!(world.names(&sydney()).await.contains(&LIVE.to_owned()));
+    // The old instance is renamed; the new one is refused its name.
+    let rename = json!({ "kind": "error", "code": "InvalidParameterValue", "skip": 1 });
+    world.fault(&sydney(), "ModifyDBInstance", rename).await;
+    let stopped = world.sync(SyncPurpose::Routine, 2).await;
+    assert!(matches!(stopped, Err(DataError::Failed { .. })), "{stopped:?}");
+    assert!(!world.names(&sydney()).await.contains(&LIVE.to_owned()));
+    let seen = world.store().await.inspect(Depth::Glance).await.unwrap();
+    assert!(seen.problems.iter().any(|it| it.message.contains("interrupted")), "{seen:?}");
+    assert!(matches!(seen.sides[&sydney()].access, Access::Frozen { until: None, .. }));
+    // The next one finishes it first, and then has an instance to replace.
+    world.sync(SyncPurpose::Routine, 3).await.unwrap();
+    let names = world.names(&sydney()).await;
+    assert!(
+        names.contains(&LIVE.to_owned()) && names.contains(&"gigadb-live-before-202611211203".to_owned()),
+        "{names:?}"
+    );
     assert_eq!(world.read(&sydney()).await["a"], "2");
 }
 
@@ -200,11 +196,22 @@ async fn only_a_freeze_of_the_same_run_that_lasted_makes_a_copy_complete() {
     let other = world.sync(SyncPurpose::Final, 1).await;
     assert!(matches!(&other, Err(DataError::NotFrozen { why, .. }) if why.contains("run-7")), "{other:?}");
     world.store().await.thaw(&hongkong()).await.unwrap();
-    // It runs out while the snapshot is taken.
-    world.slowly(0.8).await;
-    let lease = Some(Duration::from_millis(600));
-    world.store().await.freeze(&hongkong(), &freeze_by("run-2", lease)).await.unwrap();
-    let lapsed = world.sync(SyncPurpose::Final, 2).await;
+    // It ends while the snapshot is taken.
+    world.slowly(1.0).await;
+    world.freeze(&hongkong(), 2).await;
+    let ends = async {
+        while !world.pair.asked("hongkong").await.contains(&"CreateDBSnapshot".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.pair.told("guard", "hongkong", json!({ "name": LIVE, "do": "release" })).await;
+    };
+    let (ended, ()) = tokio::join!(world.sync(SyncPurpose::Final, 2), ends);
+    assert!(matches!(ended, Err(DataError::NotFrozen { .. })), "{ended:?}");
+    // It ran out before.
+    let lease = Some(Duration::from_millis(50));
+    world.store().await.freeze(&hongkong(), &freeze_by("run-3", lease)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let lapsed = world.sync(SyncPurpose::Final, 3).await;
     assert!(matches!(lapsed, Err(DataError::Lapsed { .. })), "{lapsed:?}");
     assert_eq!(world.store().await.inspect(Depth::Glance).await.unwrap().sides[&sydney()].copied, None);
 }

@@ -112,7 +112,7 @@ fn everything_of_a_database_arrives() {
             "SELECT string_agg(a::text, ',' ORDER BY a::text) FROM pg_database, unnest(datacl) a WHERE datname = current_database()",
             "SELECT string_agg(s::text, ',' ORDER BY s::text) FROM (SELECT r.rolname, c FROM pg_db_role_setting d \
              LEFT JOIN pg_roles r ON r.oid = d.setrole, unnest(setconfig) c WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())) s",
-            "SELECT string_agg(format('%s in %s', pg_get_userbyid(member), pg_get_userbyid(roleid)), ',' ORDER BY 1) FROM pg_auth_members \
+            "SELECT string_agg(format('%s in %s', pg_get_userbyid(member), pg_get_userbyid(roleid)), ',' ORDER BY pg_get_userbyid(member), pg_get_userbyid(roleid)) FROM pg_auth_members \
              WHERE pg_get_userbyid(member) LIKE 'missing%'",
         ] {
             assert_eq!(one(B, sql).await, one(A, sql).await, "{sql}");
