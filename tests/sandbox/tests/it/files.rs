@@ -200,8 +200,9 @@ async fn the_uploading_client_follows_its_name_and_finds_everything_on_the_other
         files.flag("east", "null");
         sleep(Duration::from_millis(200)).await;
         let copied = entries(&east);
-        let copied = copied.iter().filter(|name| name.starts_with("upload-"));
-        copied.for_each(|name| drop(fs::copy(east.join(name), west.join(name)).unwrap()));
+        for name in copied.iter().filter(|name| name.starts_with("upload-")) {
+            fs::copy(east.join(name), west.join(name)).unwrap();
+        }
         assert!(files.sandbox.edit_record("short.pro.test", Kind::A, "127.0.2.1"));
         has(&west, entries(&east).len() + 10).await;
     })
