@@ -105,7 +105,7 @@ fn add(metrics: &mut Metrics, pair: &Pair, history: &PairState) {
 }
 
 /// The side that the journal last saw be production: by the latest sync or, before the first one, the latest swap.
-fn production<'h>(history: &'h PairState, environment: &EnvironmentName) -> Option<&'h SideName> {
+pub(super) fn production<'h>(history: &'h PairState, environment: &EnvironmentName) -> Option<&'h SideName> {
     let of_environment = history.stores.iter().filter(|(store, _)| store.environment == *environment);
     let synced = of_environment.filter_map(|(_, known)| known.last.as_ref()).max_by_key(|last| last.at);
     let swapped = history.runs.iter().rev().find_map(|run| {

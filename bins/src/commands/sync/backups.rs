@@ -13,6 +13,7 @@ use switchover::retention::{Decision, Now, Verdict, decide};
 use switchover::schedule::Schedule as _;
 
 use super::super::Outcome;
+use super::after;
 use crate::args::{Common, Output, SyncData};
 use crate::exit::{Exit, Stop};
 use crate::render::{self, table::table};
@@ -221,6 +222,21 @@ pub(super) async fn prune(
     }
     render::out(&table(common.output, &["store", "key", "verdict", "because"], rows))?;
     Ok(Exit::Done)
+}
+
+/// Whether a backup of that key was taken from the side that is no longer production, as far as the journal knows.
+pub(super) async fn is_of_the_other_side(
+    session: &Session,
+    store: &StoreRef,
+    key: &BackupKey,
+) -> Result<bool, Stop> {
+    let Some(backups) = session.engine.ports.backups.get(store) else { return Ok(false) };
+    let journal = session.engine.journal().await?;
+    let production = after::production(journal.state(), &store.environment);
+    let listed = backups.list().await.map_err(data)?;
+    let of_key =
+        listed.iter().filter(|backup| backup.key == *key).filter_map(|backup| backup.manifest.as_ref());
+    Ok(of_key.into_iter().any(|manifest| production.is_some_and(|side| *side != manifest.source)))
 }
 
 /// Removes what need not be kept, after a sync that succeeded.

@@ -8,9 +8,10 @@ use switchover::journal::{Journal, Outcome as RunOutcome, PauseReason, RunState,
 use switchover::model::{BackupKey, Environment, StoreRef};
 use switchover::observe::{RoleState, Snapshot};
 use switchover::plan::{PlanError, SyncRequest, plan_sync};
+use switchover::schedule::Schedule as _;
 
 use super::super::{Outcome, plan};
-use super::after;
+use super::{after, backups};
 use crate::args::{Output, SyncData};
 use crate::exit::{Exit, Stop};
 use crate::render::{self, BAD, GOOD, say, styled};
@@ -34,7 +35,7 @@ pub(super) async fn sync(
     scheduled: bool,
 ) -> Outcome {
     let mut worst = Ok(Exit::Done);
-    for (key, stores) in by_key(session, stores, arguments, scheduled)? {
+    for (key, stores) in by_key(session, stores, arguments, scheduled).await? {
         let outcome = together(session, stores, key, arguments).await;
         let interrupted = matches!(&outcome, Err(stop) if stop.exit == Exit::Interrupted);
         if outcome.is_err() {
@@ -50,7 +51,7 @@ pub(super) async fn sync(
 
 type Groups = BTreeMap<Option<BackupKey>, BTreeSet<StoreRef>>;
 
-fn by_key(
+async fn by_key(
     session: &Session,
     stores: &BTreeSet<StoreRef>,
     arguments: &SyncData,
@@ -67,7 +68,12 @@ fn by_key(
             return Err(Stop::new(Exit::Usage, format!("store {store} has no `schedule`"))
                 .hint("add one to the configuration, or leave `--scheduled` out"));
         };
-        groups.entry(Some(of_store.key(now))).or_default().insert(store.clone());
+        let mut key = of_store.key(now);
+        if backups::is_of_the_other_side(session, store, &key).await? {
+            // The roles were swapped since that backup of the day was made.
+            key = BackupKey::by_hand(&now.to_zoned(of_store.schedule.zone().clone()));
+        }
+        groups.entry(Some(key)).or_default().insert(store.clone());
     }
     Ok(groups)
 }
