@@ -1,4 +1,4 @@
-//! Directory trees as core's [`Store`](switchover::port::Store): mirrored between two directories that are reachable from where this
+//! Directory trees as core's [`Store`]: mirrored between two directories that are reachable from where this
 //! runs (local disks, mounted EFS or NFS), embedded, with nothing to install.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! File trees and object stores as core's [`Store`](switchover::port::Store), mirrored by the real rclone (<https://rclone.org>).
+//! File trees and object stores as core's [`Store`], mirrored by the real rclone (<https://rclone.org>).
 //!
 //! ```text
 //!   switchover_files::MirrorStore     the port, one sync from beginning to end, freezing, markers, guards: as for directories

@@ -1,4 +1,5 @@
-//! Threads that share jobs, of which each may make more. Latest first, so that few folders are open at a time.
+//! Threads that share jobs, of which each may make more. Latest first, so that few folders are open at a time; copies from all over the place,
+//! because whoever puts a name into a folder keeps everybody else out of that folder meanwhile (a network file system for milliseconds).
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,9 +12,21 @@ use crate::work::{Control, stopped};
 /// After how long a thread without a job looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How many scattered jobs may wait while others are made.
+const WAITING: usize = 8192;
+
+/// A piece of work.
+pub(crate) trait Scatter {
+    /// Whether it is better done beside jobs of other folders than beside those of its own.
+    fn scattered(&self) -> bool;
+}
+
 #[derive(Debug)]
 struct State<J> {
     jobs: Vec<J>,
+    scattered: Vec<J>,
+    /// Where the next scattered job is taken from: any spread will do.
+    dice: usize,
     busy: usize,
     error: Option<DataError>,
 }
@@ -25,13 +38,32 @@ pub(crate) struct Queue<J> {
     changed: Condvar,
 }
 
-impl<J: Send> Queue<J> {
+impl<J> State<J> {
+    fn take(&mut self) -> Option<J> {
+        if self.scattered.len() < WAITING
+            && let Some(job) = self.jobs.pop()
+        {
+            return Some(job);
+        }
+        if self.scattered.is_empty() {
+            return None;
+        }
+        // Steps of a large prime reach every place in turn.
+        self.dice = self.dice.wrapping_add(7_368_787);
+        let place = self.dice % self.scattered.len();
+        Some(self.scattered.swap_remove(place))
+    }
+}
+
+impl<J: Send + Scatter> Queue<J> {
     /// Adds jobs.
     pub(crate) fn extend(&self, jobs: impl IntoIterator<Item = J>) {
         let mut state = self.state();
-        let before = state.jobs.len();
-        state.jobs.extend(jobs);
-        let added = state.jobs.len().saturating_sub(before);
+        let mut added = 0;
+        for job in jobs {
+            added += 1;
+            if job.scattered() { state.scattered.push(job) } else { state.jobs.push(job) }
+        }
         drop(state);
         if added > 1 {
             self.changed.notify_all();
@@ -55,7 +87,7 @@ impl<J: Send> Queue<J> {
                 state.error = Some(stopped());
                 return None;
             }
-            if let Some(job) = state.jobs.pop() {
+            if let Some(job) = state.take() {
                 state.busy += 1;
                 return Some(job);
             }
@@ -74,7 +106,8 @@ impl<J: Send> Queue<J> {
             // The first error is the cause; later ones may be its consequences.
             state.error.get_or_insert(error);
         }
-        let over = state.error.is_some() || (state.busy == 0 && state.jobs.is_empty());
+        let over =
+            state.error.is_some() || (state.busy == 0 && state.jobs.is_empty() && state.scattered.is_empty());
         drop(state);
         if over {
             self.changed.notify_all();
@@ -90,13 +123,13 @@ fn panicked() -> DataError {
 }
 
 /// Does all jobs and those that they make. The first error ends everything.
-pub(crate) fn run<J: Send>(
+pub(crate) fn run<J: Send + Scatter>(
     threads: u16,
     control: &Control,
     first: Vec<J>,
     work: impl Fn(J, &Queue<J>) -> Result<(), DataError> + Sync,
 ) -> Result<(), DataError> {
-    let state = Mutex::new(State { jobs: first, busy: 0, error: None });
+    let state = Mutex::new(State { jobs: first, scattered: Vec::new(), dice: 0, busy: 0, error: None });
     let queue = Queue { state, changed: Condvar::new() };
     let (queue, work) = (&queue, &work);
     thread::scope(|scope| {

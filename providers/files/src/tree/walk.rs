@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use switchover::port::{DataError, Unit};
 
 use super::counts::Counts;
-use super::pool::{Queue, run};
+use super::pool::{Queue, Scatter, run};
 use super::root::{Freshness, Kind, Meta, Root, Standing, fault, meta, names, readable};
 use crate::marker::Moment;
 use crate::work::{Control, running};
@@ -75,6 +75,15 @@ pub(super) enum Task {
     Copy(Arc<Folders>, OsString, Meta, Option<Meta>),
     Content(Arc<Folders>, OsString, Meta),
     Extra(PathBuf),
+}
+
+impl Scatter for Task {
+    fn scattered(&self) -> bool {
+        match self {
+            Self::Copy(..) => true,
+            Self::Folder { .. } | Self::Chunk(..) | Self::Content(..) | Self::Extra(_) => false,
+        }
+    }
 }
 
 pub(super) struct Walk<'a> {
