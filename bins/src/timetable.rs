@@ -33,7 +33,7 @@ pub(crate) fn read(timetable: &Timetable) -> Result<CronSchedule, Unreadable> {
 
 /// The schedules of a pair, in the order of the file. Those that cannot be read were reported when the file was loaded.
 pub(crate) fn of(pair: &PairConfig) -> Vec<Planned> {
-    let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
+    let stores = pair.pair.environments.iter().flat_map(switchover::model::Environment::stores);
     stores.filter_map(|(store, policy)| planned(&pair.pair.name, store, policy)).collect()
 }
 

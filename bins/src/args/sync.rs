@@ -70,7 +70,7 @@ pub struct SyncData {
     /// How long to wait for another run of the pair to end
     #[arg(long, value_name = "PERIOD", default_value = "10m")]
     pub wait: Period,
-    /// Write figures for node_exporter's textfile collector into this file
+    /// Write figures for Prometheus into this file, for the textfile collector of its node exporter
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
     /// What every command takes

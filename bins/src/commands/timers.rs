@@ -45,15 +45,13 @@ pub(super) async fn run(common: &Common, arguments: &Timers) -> Outcome {
     for name in &names {
         let session = Session::open_journal(common, Some(name)).await?;
         let planned = timetable::of(&session.pair);
-        match arguments.units {
-            Some(units) => write_units(common, arguments, &session, planned, units)?,
-            None => {
-                let journal = session.engine.journal().await?;
-                let now = session.engine.ports.clock.now();
-                timers.extend(
-                    planned.iter().map(|p| timer(name, p, journal.state().stores.get(&p.store), now)),
-                );
-            }
+        if let Some(units) = arguments.units {
+            write_units(common, arguments, &session, planned, units)?;
+        } else {
+            let journal = session.engine.journal().await?;
+            let now = session.engine.ports.clock.now();
+            let known = |p: &Planned| journal.state().stores.get(&p.store);
+            timers.extend(planned.iter().map(|p| timer(name, p, known(p), now)));
         }
     }
     if arguments.units.is_none() {

@@ -202,7 +202,7 @@ impl Setting<'_> {
 impl Setting<'_> {
     /// What belongs to a store and not to its provider: its schedule, and the URL of its dead man's switch.
     fn beside_stores(&self, pair: &PairConfig) -> Vec<Fault> {
-        let stores = pair.pair.environments.iter().flat_map(|environment| environment.stores());
+        let stores = pair.pair.environments.iter().flat_map(switchover::model::Environment::stores);
         let schedules = stores.filter_map(|(store, policy)| {
             let Unreadable { key, why } = timetable::read(policy.timetable.as_ref()?).err()?;
             Some((ConfigPath::store(&pair.pair.name, &store).key(key), why))

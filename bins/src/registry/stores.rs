@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-use switchover::config::{Kind, PortKind, SecretRef, StoreSpec};
+use switchover::config::{Kind, PortKind, StoreSpec};
 use switchover::model::{PairName, StoreRef};
 use switchover::port::{Backups, Store};
 use switchover_files::{FilesOptions, FilesStore};
@@ -111,7 +110,7 @@ impl Setting<'_> {
         options: &switchover_postgres::PostgresOptions,
     ) -> Result<Connected, String> {
         use switchover_postgres::{PostgresDump, PostgresMethod, Streaming};
-        let resolve = |reference: &SecretRef| -> Result<SecretString, String> { self.secret(reference) };
+        let resolve = |reference: &switchover::config::SecretRef| self.secret(reference);
         match options.method {
             PostgresMethod::Streaming => {
                 Streaming::new(pair, store, options, &resolve).map(Connected::without_backups).map_err(text)

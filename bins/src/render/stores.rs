@@ -14,7 +14,7 @@ use crate::args::Output;
 
 /// The table of stores, with an empty line before it; nothing where a pair has none.
 pub(super) fn stores(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Output) -> String {
-    let all = pair.environments.iter().flat_map(|environment| environment.stores());
+    let all = pair.environments.iter().flat_map(switchover::model::Environment::stores);
     let rows: Vec<Vec<String>> =
         all.map(|(store, policy)| row(pair, snapshot, history, &store, policy)).collect();
     if rows.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::steps::{stage, step};
 use super::{OnFailure, Shift, Stage, Step};
 use crate::action::{Action, FreezeStore, SyncStore, ThawStore, milliseconds};
-use crate::model::{BackupKey, Direction, Pair, StorePolicy, StoreRef, Verification};
+use crate::model::{BackupKey, Direction, Environment, Pair, StorePolicy, StoreRef, Verification};
 use crate::observe::Snapshot;
 use crate::port::{Access, Method, SyncPurpose};
 
@@ -34,7 +34,7 @@ impl<'a> Stores<'a> {
     /// Every store of the environments that shift.
     pub(super) fn moving(pair: &'a Pair, snapshot: &Snapshot, shifts: &[Shift]) -> Self {
         let moving = shifts.iter().flat_map(|shift| {
-            let stores = pair.environment(&shift.environment).into_iter().flat_map(|found| found.stores());
+            let stores = pair.environment(&shift.environment).into_iter().flat_map(Environment::stores);
             stores.filter_map(move |(store, policy)| {
                 let seen = snapshot.stores.get(&store)?;
                 let direction = Direction::of(pair, &shift.from).ok()?;

@@ -9,7 +9,9 @@ use super::steps::stage;
 use super::stores::Ordered;
 use super::{Intent, OnFailure, Plan, PlanError, Step};
 use crate::journal::PairState;
-use crate::model::{BackupKey, Direction, EnvironmentName, Pair, StorePolicy, StoreRef, Verification};
+use crate::model::{
+    BackupKey, Direction, Environment, EnvironmentName, Pair, StorePolicy, StoreRef, Verification,
+};
 use crate::observe::{Finding, FindingKind, Place, Snapshot};
 use crate::port::SyncPurpose;
 
@@ -67,11 +69,9 @@ pub fn plan_sync(
         steps.push(Ordered { store, direction, purpose, key, verify, overwrite, deadline }.step());
     }
     let several = steps.len() > 1;
-    let steps = steps.into_iter().map(|step| match several {
-        // What became of one store is no reason to leave the others.
-        true => step.map(|step| Step { on_failure: OnFailure::Note, ..step }),
-        false => step,
-    });
+    // What became of one store is no reason to leave the others.
+    let on_failure = if several { OnFailure::Note } else { OnFailure::Stop };
+    let steps = steps.into_iter().map(|step| step.map(|step| Step { on_failure, ..step }));
     let stages = stage("Bring the stand-by's data up to date", steps).into_iter().collect();
     let plan = Plan {
         pair: pair.name.clone(),
@@ -92,7 +92,7 @@ fn wanted<'a>(pair: &'a Pair, request: &SyncRequest) -> Result<Vec<(StoreRef, &'
             return Err(PlanError::NoSuchStore(store.clone()));
         }
     }
-    let all = pair.environments.iter().flat_map(|environment| environment.stores());
+    let all = pair.environments.iter().flat_map(Environment::stores);
     Ok(all.filter(|(store, _)| request.stores.is_empty() || request.stores.contains(store)).collect())
 }
 
@@ -105,14 +105,14 @@ fn refuse_unfit(
         wanted.iter().map(|(store, _)| &store.environment).collect();
     let stops = |finding: &&Finding| match (&finding.place, finding.kind) {
         // The sync itself freezes the stand-by.
-        (Place::Store { .. }, FindingKind::BothWritable | FindingKind::StoreUnguarded) => false,
+        (Place::Store { .. }, FindingKind::BothWritable | FindingKind::StoreUnguarded)
+        | (Place::Pair | Place::Side { .. } | Place::Zone { .. }, _) => false,
         (Place::Store { .. }, FindingKind::StoreDiverged) if request.overwrite => false,
         (Place::Store { store }, _) => wanted.iter().any(|(known, _)| known == store),
         (Place::Endpoint { environment, .. } | Place::Environment { environment }, kind) => {
             let of_roles = matches!(kind, FindingKind::WrongSide | FindingKind::RolesUnclear);
             of_roles && environments.contains(environment)
         }
-        (Place::Pair | Place::Side { .. } | Place::Zone { .. }, _) => false,
     };
     let errors: Vec<Finding> = snapshot.errors().filter(stops).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }

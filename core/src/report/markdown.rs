@@ -62,12 +62,11 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "- {requests} requests until then, {} in all", report.requests)?;
     }
     for window in &report.windows {
-        match window.refused_ms {
-            Some(refused) => writeln!(text, "- {}: writes refused for {refused} ms", window.store)?,
-            None => {
-                writeln!(text, "- {}: writes refused since {}", window.store, window.from.strftime("%F %T"))?
-            }
-        }
+        let how_long = match window.refused_ms {
+            Some(refused) => format!("for {refused} ms"),
+            None => format!("since {}", window.from.strftime("%F %T")),
+        };
+        writeln!(text, "- {}: writes refused {how_long}", window.store)?;
     }
     for probe in &report.probes {
         writeln!(

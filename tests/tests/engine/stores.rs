@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use switchover::execute::{RunEnd, RunError};
 use switchover::journal::{Fact, Outcome, PauseReason, Seq};
+use switchover::model::Verification::{Content, Counts};
 use switchover::model::{Role, SideName, StoreRef};
 use switchover::plan::{Intent, PlanError, SyncRequest, plan_sync};
 use switchover::port::{Clock as _, Method};
@@ -34,7 +35,7 @@ fn one_production(desk: &Desk, when: &str) {
     let production = if desk.swapped() { desk.world.second() } else { desk.world.first() };
     assert!(desk.swapped() || desk.as_before(), "{when}: half swapped");
     for (name, fake) in &desk.world.stores {
-        assert_eq!(fake.writable(), [production.clone()], "{when}: {name}");
+        assert_eq!(fake.writable(), std::slice::from_ref(production), "{when}: {name}");
     }
 }
 
@@ -131,8 +132,7 @@ impl<'a> Clients<'a> {
 
 fn perform(desk: &Desk, clients: &Clients<'_>, intent: Intent) -> Result<RunEnd, Trouble> {
     let process = desk.process();
-    let end = desk.world.run(clients.beside(process.perform(&ask(intent))));
-    end
+    desk.world.run(clients.beside(process.perform(&ask(intent))))
 }
 
 fn production_of_data(desk: &Desk) -> Vec<SideName> {
@@ -334,7 +334,6 @@ fn all_content_is_compared_at_first_and_then_once_a_week() {
         compared.push(synced.map(|synced| synced.copied.verified).min().unwrap());
         desk.world.clock.advance(seconds(86_400));
     }
-    use switchover::model::Verification::{Content, Counts};
     assert_eq!(compared, [Content, Counts, Counts, Counts, Counts, Counts, Counts, Content, Counts]);
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn metrics(session: &Session, arguments: &SyncData) -> Result<(
 }
 
 fn add(metrics: &mut Metrics, pair: &Pair, history: &PairState) {
-    for (store, policy) in pair.environments.iter().flat_map(|environment| environment.stores()) {
+    for (store, policy) in pair.environments.iter().flat_map(switchover::model::Environment::stores) {
         let known = history.stores.get(&store);
         let last = known.and_then(|known| known.last.as_ref());
         metrics.stores.push(StoreMetrics {

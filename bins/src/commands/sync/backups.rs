@@ -29,6 +29,7 @@ struct Listed {
     decisions: Vec<Decision>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
 fn data(error: DataError) -> Stop {
     let exit = match error {
         DataError::Guarded { .. } | DataError::Lost | DataError::Lapsed { .. } => Exit::Refused,
@@ -43,11 +44,11 @@ fn data(error: DataError) -> Stop {
     Stop::new(exit, error.to_string())
 }
 
+/// A store that keeps backups.
+type Keeping<'s> = (StoreRef, &'s Arc<dyn Backups>);
+
 /// Those of the stores that keep backups, at least one.
-fn keeping<'s>(
-    session: &'s Session,
-    stores: &BTreeSet<StoreRef>,
-) -> Result<Vec<(StoreRef, &'s Arc<dyn Backups>)>, Stop> {
+fn keeping<'s>(session: &'s Session, stores: &BTreeSet<StoreRef>) -> Result<Vec<Keeping<'s>>, Stop> {
     let found: Vec<_> = stores
         .iter()
         .filter_map(|store| Some((store.clone(), session.engine.ports.backups.get(store)?)))

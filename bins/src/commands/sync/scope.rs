@@ -23,9 +23,10 @@ impl Scope {
         environments: &[EnvironmentName],
     ) -> Result<Self, Stop> {
         let first = names.first().and_then(|name| PairName::new(name.as_str()).ok());
-        let named = first.filter(|name| config.pairs.contains_key(name) || config.pairs.len() > 1);
-        let rest = if named.is_some() { names.get(1..).unwrap_or_default() } else { names };
-        let pair = config.pair(named.as_ref()).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+        let chosen_pair = first.filter(|name| config.pairs.contains_key(name) || config.pairs.len() > 1);
+        let rest = if chosen_pair.is_some() { names.get(1..).unwrap_or_default() } else { names };
+        let pair =
+            config.pair(chosen_pair.as_ref()).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
         let stores = chosen(pair, rest, environments)?;
         Ok(Self { pair: pair.pair.name.clone(), stores })
     }

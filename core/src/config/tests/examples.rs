@@ -57,7 +57,9 @@ fn providers_get_their_own_keys_and_no_others() {
 fn the_sandbox_is_the_same_pair() {
     let environments = |text| parse(text).unwrap().pair(None).unwrap().pair.environments.clone();
     let mut sandbox = environments(SANDBOX);
-    sandbox.iter_mut().for_each(|environment| environment.stores.clear());
+    for environment in &mut sandbox {
+        environment.stores.clear();
+    }
     assert_eq!(environments(CORRECTED), sandbox);
 }
 

@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMultipart};
 use sha2::{Digest as _, Sha256};
@@ -73,11 +74,11 @@ impl S3Draft {
         let root = self.scratch.path();
         let part = root.file_name().and_then(|name| name.to_str()).unwrap_or(scratch::PART).to_owned();
         let sizes = digest::walk(root)?;
-        let sent: Vec<(String, String, u64)> = futures_util::stream::iter(&sizes)
-            .map(|(name, size)| self.send(&part, name, *size, progress))
-            .buffer_unordered(FILES)
-            .try_collect()
-            .await?;
+        // Boxed and gathered: what holds a closure over borrowed pairs cannot be sent between threads.
+        let sends: Vec<BoxFuture<'_, _>> =
+            sizes.iter().map(|(name, size)| self.send(&part, name, *size, progress).boxed()).collect();
+        let sent: Vec<(String, String, u64)> =
+            futures_util::stream::iter(sends).buffer_unordered(FILES).try_collect().await?;
         let bytes = sent.iter().map(|(_, _, bytes)| bytes).sum();
         let digests = sent.into_iter().map(|(name, digest, _)| (format!("{part}/{name}"), digest)).collect();
         let manifest = self.s3.owner.manifest(&self.key, about, Files { bytes, digests }, now);
@@ -160,14 +161,12 @@ pub(super) async fn fetch(s3: &S3, manifest: &Manifest, progress: &Progress) -> 
     disk::enough_room(made.path(), Some(manifest.bytes))?;
     let home = s3.home(&manifest.key);
     let part = part_of(manifest).map(|part| format!("{part}/"));
-    let sizes: Vec<u64> = futures_util::stream::iter(&manifest.files)
-        .map(|(name, digest)| {
-            let local = part.as_ref().and_then(|part| name.strip_prefix(part.as_str())).unwrap_or(name);
-            fetch_one(s3, manifest, within(&home, name), made.path().join(local), digest, progress)
-        })
-        .buffer_unordered(FILES)
-        .try_collect()
-        .await?;
+    let fetches = manifest.files.iter().map(|(name, digest)| -> BoxFuture<'_, Result<u64, DataError>> {
+        let local = part.as_ref().and_then(|part| name.strip_prefix(part.as_str())).unwrap_or(name);
+        fetch_one(s3, manifest, within(&home, name), made.path().join(local), digest, progress).boxed()
+    });
+    let fetches: Vec<_> = fetches.collect();
+    let sizes: Vec<u64> = futures_util::stream::iter(fetches).buffer_unordered(FILES).try_collect().await?;
     let bytes: u64 = sizes.iter().sum();
     if bytes != manifest.bytes {
         let why = format!("it has {bytes} bytes and its manifest says {}", manifest.bytes);

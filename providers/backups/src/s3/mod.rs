@@ -7,7 +7,8 @@ mod scratch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use switchover::model::{Backup, BackupKey, BackupState, Manifest};
@@ -100,7 +101,9 @@ impl S3 {
 
     pub(crate) async fn list(&self) -> Result<Vec<Backup>, DataError> {
         let found = self.objects(&self.prefix()).await?;
-        let looks = found.iter().map(|(key, found)| self.look(key, found));
+        // Boxed and gathered: what holds a closure over borrowed pairs cannot be sent between threads.
+        let looks: Vec<BoxFuture<'_, _>> =
+            found.iter().map(|(key, found)| self.look(key, found).boxed()).collect();
         futures_util::stream::iter(looks).buffered(8).try_collect().await
     }
 
@@ -212,7 +215,7 @@ impl S3 {
     }
 
     async fn delete_all(&self, paths: impl Iterator<Item = ObjectPath>) -> Result<(), DataError> {
-        let deletions = paths.map(|path| self.delete(path));
+        let deletions: Vec<BoxFuture<'_, _>> = paths.map(|path| self.delete(path).boxed()).collect();
         futures_util::stream::iter(deletions).buffer_unordered(8).try_collect().await
     }
 

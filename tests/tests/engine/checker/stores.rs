@@ -116,7 +116,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             let fence = bench.step(is_fence)?;
             let store = fence.action.as_freeze_store()?.store.clone();
             // Of data that is still to move, the order of its steps would be missed too.
-            already_moved(bench, &store)?;
+            already_moved(bench, &store);
             let place = bench.stage_of(is_fence)?;
             bench.plan.stages[place]
                 .steps
@@ -309,7 +309,7 @@ fn set_access(bench: &mut Bench, store: &StoreRef) {
 }
 
 /// As [`set_access`], and the plan no longer freezes or syncs the store but for its fence.
-fn already_moved(bench: &mut Bench, store: &StoreRef) -> Option<()> {
+fn already_moved(bench: &mut Bench, store: &StoreRef) {
     set_access(bench, store);
     for stage in &mut bench.plan.stages {
         stage.steps.retain(|step| {
@@ -320,5 +320,4 @@ fn already_moved(bench: &mut Bench, store: &StoreRef) -> Option<()> {
         });
     }
     bench.plan.stages.retain(|stage| !stage.steps.is_empty());
-    Some(())
 }
