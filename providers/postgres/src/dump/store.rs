@@ -18,14 +18,24 @@ use crate::facts::Facts;
 use crate::freeze::{SCHEMA, Seen};
 
 /// A side as just seen, or why it could not be.
+/// A side, and whether clients could write there since its latest copy.
 struct Look {
-    side: Result<StoreSide, DataError>,
+    side: StoreSide,
+    opened: bool,
+}
+
+impl Look {
+    /// A side that the other one got a copy from was production once: what was written to it since may never have arrived there.
+    fn beside(mut self, name: &SideName, other: Option<&Copied>) -> StoreSide {
+        self.side.diverged |= self.opened && other.is_some_and(|copied| copied.from == *name);
+        self.side
+    }
 }
 
 #[async_trait]
 impl Store for PostgresDump {
     async fn inspect(&self, depth: Depth) -> Result<Inspection, DataError> {
-        let looks = self.sides.iter().map(async |(name, one)| (name.clone(), Look { side: look(one).await }));
+        let looks = self.sides.iter().map(async |(name, one)| (name.clone(), look(one).await));
         let looks = futures_util::future::join_all(looks).await;
         let mut inspection = Inspection {
             method: Method::Snapshot,
@@ -34,9 +44,14 @@ impl Store for PostgresDump {
             stream: None,
             problems: vec![],
         };
+        let copies: Vec<(SideName, Copied)> = looks
+            .iter()
+            .filter_map(|(name, look)| Some((name.clone(), look.as_ref().ok()?.side.copied.clone()?)))
+            .collect();
         for (name, look) in looks {
-            match look.side {
-                Ok(side) => drop(inspection.sides.insert(name, side)),
+            let other = copies.iter().find(|(of, _)| *of != name).map(|(_, copied)| copied);
+            match look {
+                Ok(look) => drop(inspection.sides.insert(name.clone(), look.beside(&name, other))),
                 Err(error) => drop(inspection.unread.insert(name, error.to_string())),
             }
         }
@@ -74,26 +89,29 @@ impl Store for PostgresDump {
     }
 }
 
-async fn look(one: &One) -> Result<StoreSide, DataError> {
+async fn look(one: &One) -> Result<Look, DataError> {
     let server = &*one.server;
     let session = server.admin().await?;
     let seen = Seen::read(server, &session).await?;
     let facts = Facts::read(server, &session).await?;
     server.keep(session);
-    Ok(StoreSide {
+    let opened = seen.has_opened();
+    let side = StoreSide {
         place: server.place().to_owned(),
         identity: facts.identity,
         access: seen.access(),
         diverged: diverged(&seen),
         copied: seen.copied,
         bytes: Some(facts.bytes),
-    })
+    };
+    Ok(Look { side, opened })
 }
 
 impl PostgresDump {
     async fn sync_in_time(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Synced, DataError> {
         let (from, to) = (self.one(order.direction.from())?, self.one(order.direction.to())?);
-        let (source, target) = (look(from).await?, look(to).await?);
+        let (source, target) = (look(from).await?.side, look(to).await?);
+        let target = target.beside(order.direction.to(), source.copied.as_ref());
         guard(order, &source, &target)?;
         match order.purpose {
             SyncPurpose::Rehearsal => return self.rehearsal(order, from, &source).await,

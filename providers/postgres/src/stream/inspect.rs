@@ -58,10 +58,17 @@ impl Streaming {
             }
             inspection.problems.extend(differences((&one.0, here), (&other.0, there)).await);
         }
+        // A side that the other one got a copy from was production once: what was written to it since may never have arrived there.
+        let gave: Vec<SideName> = [&here, &there]
+            .into_iter()
+            .filter_map(|looked| Some(looked.as_ref().ok()?.seen.copied.as_ref()?.from.clone()))
+            .collect();
         for (server, looked) in [(&one.0, here), (&other.0, there)] {
             match looked {
                 Ok(looked) => {
-                    inspection.sides.insert(server.name().clone(), side(server, &looked));
+                    inspection
+                        .sides
+                        .insert(server.name().clone(), side(server, &looked, gave.contains(server.name())));
                     inspection.problems.extend(looked.problems);
                     server.keep(looked.session);
                 }
@@ -206,14 +213,14 @@ impl Streaming {
     }
 }
 
-fn side(server: &Server, looked: &Looked) -> StoreSide {
+fn side(server: &Server, looked: &Looked, gave: bool) -> StoreSide {
     let seen = &looked.seen;
     StoreSide {
         place: server.place().to_owned(),
         identity: looked.facts.identity.clone(),
         access: seen.access(),
         copied: seen.copied.clone(),
-        diverged: (seen.copied.is_some() || seen.handed.is_some()) && seen.has_opened(),
+        diverged: (gave || seen.copied.is_some() || seen.handed.is_some()) && seen.has_opened(),
         bytes: Some(looked.facts.bytes),
     }
 }

@@ -99,7 +99,19 @@ impl Store for Streaming {
     }
 
     async fn thaw(&self, side: &SideName) -> Result<(), DataError> {
-        self.side(side)?.1.thaw().await
+        let (server, freezer) = self.side(side)?;
+        // Nothing may flow in where clients write: a production that was lost and comes back would send what it still holds.
+        let session = server.admin().await?;
+        let name = self.names.stream_to(side);
+        let query = "SELECT 1 FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid \
+                     WHERE s.subname = $1 AND s.subenabled AND d.datname = pg_catalog.current_database()";
+        let flows = session.query_typed(query, &[(&name, tokio_postgres::types::Type::TEXT)]).await;
+        if !flows.map_err(|error| server.told(&error))?.is_empty() {
+            let stop = format!("ALTER SUBSCRIPTION {} DISABLE", crate::text::identifier(&name));
+            session.batch_execute(&stop).await.map_err(|error| server.told(&error))?;
+        }
+        server.keep(session);
+        freezer.thaw().await
     }
 
     async fn sync(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Synced, DataError> {
