@@ -194,7 +194,15 @@ fn limit_files(bytes: &str) {
     let control = variable("SWITCHOVER_PG_CTL");
     let file = Path::new(&control).parent().unwrap().join("b/postmaster.pid");
     let pid = fs::read_to_string(file).unwrap().lines().next().unwrap().to_owned();
-    let done = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]).status();
+    // As the server's own user: another one needs a capability that root in a container may lack.
+    let mut command = if rustix::process::getuid().is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--", "prlimit"]);
+        command
+    } else {
+        Command::new("prlimit")
+    };
+    let done = command.args(["--pid", &pid, &format!("--fsize={bytes}:")]).status();
     assert!(done.unwrap().success(), "the limit is set");
 }
 
