@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{self, Either};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::store::{IN_FLIGHT, failed, find, inspect, side};
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
 use crate::model::{BackupKey, Direction, RunId, StoreRef, Verification};
-use crate::port::{Access, Copied, Inspection, SyncOrder, SyncPurpose, Synced};
+use crate::port::{Access, Copied, DataError, Inspection, SyncOrder, SyncPurpose, Synced};
 
 /// How often a sync looks whether somebody asked to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -27,7 +28,8 @@ pub struct SyncStore {
     pub direction: Direction,
     /// What for.
     pub purpose: SyncPurpose,
-    /// The key of the backup; `None`: the minute in which the run began, in UTC.
+    /// The key of the backup; `None`: the minute in which the run began, in UTC, or the first one after it under which there is no backup
+    /// of the other side.
     pub key: Option<BackupKey>,
     /// How to compare afterwards.
     pub verify: Verification,
@@ -48,16 +50,30 @@ impl<'a> Syncing<'a> {
         Self { action, synced: None }
     }
 
-    fn order(&self, context: &Context<'_>) -> SyncOrder {
+    /// Two swaps in one minute would give two sides' backups one key.
+    async fn key(&self, context: &Context<'_>) -> Result<BackupKey, DataError> {
+        if let Some(key) = &self.action.key {
+            return Ok(key.clone());
+        }
+        let mut minute = context.began;
+        loop {
+            let key = BackupKey::by_hand(&minute.to_zoned(TimeZone::UTC));
+            let Some(backups) = context.ports.backups.get(&self.action.store) else { return Ok(key) };
+            let found = backups.find(&key).await?.and_then(|backup| backup.manifest);
+            match (found, minute.checked_add(SignedDuration::from_mins(1))) {
+                (Some(of), Ok(next)) if of.source != *self.action.direction.from() => minute = next,
+                _ => return Ok(key),
+            }
+        }
+    }
+
+    fn order(&self, context: &Context<'_>, key: BackupKey) -> SyncOrder {
         let action = self.action;
         SyncOrder {
             direction: action.direction.clone(),
             purpose: action.purpose,
             run: context.run.clone(),
-            key: action
-                .key
-                .clone()
-                .unwrap_or_else(|| BackupKey::by_hand(&context.began.to_zoned(TimeZone::UTC))),
+            key,
             verify: action.verify,
             overwrite: action.overwrite,
             deadline: Duration::from_millis(action.deadline_ms),
@@ -133,7 +149,10 @@ impl Perform for Syncing<'_> {
             Ok(found) => found,
             Err(why) => return Acted::Refused(why),
         };
-        let order = self.order(context);
+        let order = match self.key(context).await {
+            Ok(key) => self.order(context, key),
+            Err(error) => return failed(&error),
+        };
         let clock = &context.ports.clock;
         let began = clock.monotonic();
         let stopped = async {

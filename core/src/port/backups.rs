@@ -13,6 +13,9 @@ pub trait Backups: Debug + Send + Sync {
     /// Every backup that is there, partial and damaged ones too, oldest key first. Reads manifests, not the data. May be repeated.
     async fn list(&self) -> Result<Vec<Backup>, DataError>;
 
+    /// One backup, partial and damaged ones too; `None` if there is nothing under its key. Reads its manifest, not the data. May be repeated.
+    async fn find(&self, key: &BackupKey) -> Result<Option<Backup>, DataError>;
+
     /// Takes a backup of a side under a key. A complete one of that key is left alone and returned.
     ///
     /// It appears under its key only when all of it is on disk: before that it is `Partial`. May be dropped and repeated.

@@ -120,6 +120,10 @@ impl Backups for RdsStore {
         Ok(by_key.values().filter_map(|kept| self.backup(kept)).collect())
     }
 
+    async fn find(&self, key: &BackupKey) -> Result<Option<Backup>, DataError> {
+        Ok(self.backup(&self.kept_under(key).await?.iter().collect::<Vec<_>>()))
+    }
+
     async fn create(
         &self,
         from: &SideName,

@@ -111,6 +111,8 @@ pub async fn a_backup_is_complete_and_says_what_it_is(harness: &impl BackupsHarn
     assert!(!manifest.files.is_empty());
     assert_eq!(manifest.verified, None);
     assert_eq!(listed(harness).await.get(&key(1)), Some(&made));
+    let found = |minute| async move { harness.backups().await.find(&key(minute)).await.expect("an answer") };
+    assert_eq!((found(1).await, found(2).await), (Some(made), None));
     // Clients go on.
     wrote(harness, &production, &[("d", "4")]).await;
 }

@@ -12,6 +12,7 @@ use switchover::port::{
     Overseer, Store, StoreProblem, StoreSide, Stream, SyncOrder, SyncPurpose, Synced, Unit,
 };
 
+use super::backups::Kept;
 use super::script::Script;
 use super::{VirtualClock, lock};
 
@@ -63,8 +64,8 @@ enum Guarded {
 }
 
 #[derive(Debug)]
-struct Side {
-    writes: BTreeSet<u64>,
+pub(super) struct Side {
+    pub(super) writes: BTreeSet<u64>,
     guarded: Guarded,
     copied: Option<Copied>,
     diverged: bool,
@@ -72,7 +73,7 @@ struct Side {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     method: Method,
     took: Duration,
     sides: BTreeMap<SideName, Side>,
@@ -82,14 +83,16 @@ struct Inner {
     shared: bool,
     /// The side that sends, where data streams.
     stream: Option<SideName>,
+    /// What a snapshot store keeps.
+    pub(super) kept: Kept,
     script: Script<DataCall, DataFault>,
 }
 
 /// A store on two sides. Clones are one store. The first side starts as the writable one, the second frozen by a sync of long ago.
 #[derive(Debug, Clone)]
 pub struct FakeStore {
-    clock: VirtualClock,
-    inner: Arc<Mutex<Inner>>,
+    pub(super) clock: VirtualClock,
+    pub(super) inner: Arc<Mutex<Inner>>,
 }
 
 fn run_of_long_ago() -> RunId {
@@ -128,6 +131,7 @@ impl FakeStore {
             problems: Vec::new(),
             shared: false,
             stream,
+            kept: Kept::default(),
             script: Script::default(),
         };
         Self { clock: clock.clone(), inner: Arc::new(Mutex::new(inner)) }
@@ -211,6 +215,11 @@ impl FakeStore {
         true
     }
 
+    /// Whether it makes backups by key.
+    pub fn keeps_backups(&self) -> bool {
+        lock(&self.inner).method == Method::Snapshot
+    }
+
     /// Every write that a side holds.
     pub fn held(&self, side: &SideName) -> BTreeSet<u64> {
         lock(&self.inner).sides[side].writes.clone()
@@ -275,6 +284,9 @@ impl FakeStore {
             return Ok(copied);
         }
         let writes = inner.sides[&from].writes.clone();
+        if inner.method == Method::Snapshot {
+            inner.kept.keep(&order.key, &from, now, writes.clone())?;
+        }
         if complete {
             inner.side(&from).diverged = false;
         }
@@ -299,12 +311,18 @@ impl FakeStore {
 }
 
 impl Inner {
-    fn side(&mut self, name: &SideName) -> &mut Side {
+    pub(super) fn side(&mut self, name: &SideName) -> &mut Side {
         self.sides.get_mut(name).expect("a side of the store")
     }
 }
 
 impl Side {
+    /// Other data takes the place of what is there, and the side is shut.
+    pub(super) fn restore(&mut self, writes: BTreeSet<u64>) {
+        self.writes = writes;
+        self.guarded = Guarded::Shut { by: run_of_long_ago(), until: None };
+    }
+
     fn takes_writes(&self, now: Timestamp) -> bool {
         match &self.guarded {
             Guarded::Open | Guarded::Leaky { .. } | Guarded::None => true,

@@ -1,6 +1,7 @@
 //! Strict in-memory implementations of every port, with scripted faults, on virtual time.
 
 mod addresses;
+mod backups;
 mod check;
 mod data;
 mod entropy;

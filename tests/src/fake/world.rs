@@ -9,7 +9,7 @@ use switchover::model::{
     AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreName, StorePolicy,
     StoreRef,
 };
-use switchover::port::{AddressBook, Check, Meter, Method, NameService, Ports, Store};
+use switchover::port::{AddressBook, Backups, Check, Meter, Method, NameService, Ports, Store};
 
 use super::gigadb;
 use super::{
@@ -84,7 +84,9 @@ impl World {
             stores: stores
                 .map(|(store, fake)| (store.clone(), Arc::new(fake.clone()) as Arc<dyn Store>))
                 .collect(),
-            backups: BTreeMap::new(),
+            backups: (self.stores.iter().filter(|(_, fake)| fake.keeps_backups()))
+                .map(|(store, fake)| (store.clone(), Arc::new(fake.clone()) as Arc<dyn Backups>))
+                .collect(),
             resolver: Arc::new(self.resolver.clone()),
             state: Arc::new(self.store.clone()),
             clock: Arc::new(self.clock.clone()),

@@ -234,10 +234,8 @@ pub(super) async fn is_of_the_other_side(
     let Some(backups) = session.engine.ports.backups.get(store) else { return Ok(false) };
     let journal = session.engine.journal().await?;
     let production = after::production(journal.state(), &store.environment);
-    let listed = backups.list().await.map_err(data)?;
-    let of_key =
-        listed.iter().filter(|backup| backup.key == *key).filter_map(|backup| backup.manifest.as_ref());
-    Ok(of_key.into_iter().any(|manifest| production.is_some_and(|side| *side != manifest.source)))
+    let manifest = backups.find(key).await.map_err(data)?.and_then(|backup| backup.manifest);
+    Ok(manifest.is_some_and(|manifest| production.is_some_and(|side| *side != manifest.source)))
 }
 
 /// Removes what need not be kept, after a sync that succeeded.

@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use switchover::execute::RunEnd;
 use switchover::journal::{Journal, Outcome as RunOutcome, PauseReason, RunState, StepState};
 use switchover::model::{BackupKey, Environment, StoreRef};
 use switchover::observe::{RoleState, Snapshot};
 use switchover::plan::{PlanError, SyncRequest, plan_sync};
-use switchover::schedule::Schedule as _;
 
 use super::super::{Outcome, plan};
 use super::{after, backups};
@@ -60,11 +57,7 @@ async fn by_key(
     scheduled: bool,
 ) -> Result<Groups, Stop> {
     if !scheduled {
-        let key = match &arguments.key {
-            Some(key) => Some(key.clone()),
-            None => free_minute(session, stores).await?,
-        };
-        return Ok([(key, stores.clone())].into());
+        return Ok([(arguments.key.clone(), stores.clone())].into());
     }
     let now = session.engine.ports.clock.now();
     let planned = timetable::of(&session.pair);
@@ -74,35 +67,12 @@ async fn by_key(
             return Err(Stop::new(Exit::Usage, format!("store {store} has no `schedule`"))
                 .hint("add one to the configuration, or leave `--scheduled` out"));
         };
-        let mut key = of_store.key(now);
-        if backups::is_of_the_other_side(session, store, &key).await? {
-            // The roles were swapped since that backup of the day was made.
-            key = BackupKey::by_hand(&now.to_zoned(of_store.schedule.zone().clone()));
-        }
-        groups.entry(Some(key)).or_default().insert(store.clone());
+        let of_the_day = of_store.key(now);
+        // If the roles were swapped since that backup of the day was made, another key is needed.
+        let taken = backups::is_of_the_other_side(session, store, &of_the_day).await?;
+        groups.entry((!taken).then_some(of_the_day)).or_default().insert(store.clone());
     }
     Ok(groups)
-}
-
-/// The first minute from now on under which no store has a backup of the other side: a swap may have made one in this minute. `None` where
-/// no store keeps backups.
-async fn free_minute(session: &Session, stores: &BTreeSet<StoreRef>) -> Result<Option<BackupKey>, Stop> {
-    let keeping = |store: &&StoreRef| session.engine.ports.backups.contains_key(store);
-    if !stores.iter().any(|store| keeping(&store)) {
-        return Ok(None);
-    }
-    let mut at = session.engine.ports.clock.now();
-    loop {
-        let key = BackupKey::by_hand(&at.to_zoned(TimeZone::UTC));
-        let mut taken = false;
-        for store in stores.iter().filter(keeping) {
-            taken |= backups::is_of_the_other_side(session, store, &key).await?;
-        }
-        if !taken {
-            return Ok(Some(key));
-        }
-        at = at.saturating_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
-    }
 }
 
 async fn together(

@@ -41,7 +41,23 @@ fn refused(place: String, said: &DbError) -> DataError {
     {
         return DataError::Unreachable { place, why };
     }
+    if *code == SqlState::DISK_FULL || says_full(&why) {
+        return full(place, &why);
+    }
     DataError::Failed { place, why }
+}
+
+/// Whether a server's or a tool's words are about a file that cannot grow. A limit of a file's size or a quota has no code of its own:
+/// <https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/utils/error/elog.c> (`errcode_for_file_access`).
+pub(crate) fn says_full(words: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded", "File too large", "could not extend file"]
+        .iter()
+        .any(|said| words.contains(said))
+}
+
+/// A disk that has no room left.
+pub(crate) fn full(place: String, why: &str) -> DataError {
+    DataError::Failed { place, why: format!("the disk is full: {why}; make room and try again") }
 }
 
 /// The server's words on one line, with its code.

@@ -18,7 +18,7 @@ use tokio_postgres::tls::NoTls;
 use tokio_postgres::{Config, config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-pub(crate) use failure::{told, told_of_act, words};
+pub(crate) use failure::{full, says_full, told, told_of_act, words};
 pub use session::Session;
 
 use crate::options::{PostgresError, PostgresOptions, PostgresSide, PostgresUser, SslMode};

@@ -15,6 +15,10 @@ impl Backups for PostgresDump {
         self.depot.list().await
     }
 
+    async fn find(&self, key: &BackupKey) -> Result<Option<Backup>, DataError> {
+        self.depot.find(key).await
+    }
+
     async fn create(
         &self,
         from: &SideName,

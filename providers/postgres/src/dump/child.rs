@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::tools::Tool;
-use crate::connect::Server;
+use crate::connect::{Server, full, says_full};
 use crate::options::SslMode;
 
 /// Lines of a program's standard error that are kept to say why it failed.
@@ -222,12 +222,8 @@ impl Said {
         };
         let any = |words: &[&str]| words.iter().any(|word| self.lines.iter().any(|line| line.contains(word)));
         let place = place.to_owned();
-        if any(&["No space left on device", "Disk quota exceeded", "File too large", "could not extend file"])
-        {
-            return DataError::Failed {
-                place,
-                why: format!("the disk is full: {why}; make room and try again"),
-            };
+        if self.lines.iter().any(|line| says_full(line)) {
+            return full(place, &why);
         }
         if any(&["server version mismatch", "unsupported version"]) {
             return DataError::Unfit { place, why, advice: Some("install a newer postgresql-client".into()) };

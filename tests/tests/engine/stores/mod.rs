@@ -1,19 +1,23 @@
 //! Data that follows the roles: while clients write throughout, no acknowledged write is lost, and never are both sides writable.
 
+mod sync;
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::{Either, select};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use switchover::execute::{RunEnd, RunError};
-use switchover::journal::{Fact, Outcome, PauseReason, Seq};
-use switchover::model::Verification::{Content, Counts};
-use switchover::model::{Role, SideName, StoreRef};
-use switchover::plan::{Intent, PlanError, SyncRequest, plan_sync};
-use switchover::port::{Clock as _, Method};
+use switchover::journal::{Outcome, PauseReason, Seq};
+use switchover::model::{BackupKey, Role, SideName, StoreRef};
+use switchover::plan::Intent;
+use switchover::port::{Advance, Backups as _, Clock as _, DataError, Method, Overseer};
 use switchover_tests::fake::{DataCall, DataFault, FakeStore, MemoryStore, NameCall, NameFault, World};
 
-use super::support::{Desk, Trouble, ask, millis, seconds, small, zone};
+use crate::support::{Desk, Trouble, ask, millis, seconds, small, zone};
 
 const METHODS: [Method; 3] = [Method::Snapshot, Method::Mirror, Method::Streaming];
 
@@ -153,6 +157,46 @@ fn a_swap_and_its_way_back_lose_no_acknowledged_write() {
     }
 }
 
+/// As when the pair was swapped a moment ago: the minute's key has been given to a backup of the other side.
+#[test]
+fn a_key_that_a_backup_of_the_other_side_has_is_not_taken_again() {
+    let mut world = small();
+    let fake = world.add_store("live", "metadata", Method::Snapshot);
+    let minute = |past| {
+        let at = world.clock.now() + SignedDuration::from_mins(past);
+        BackupKey::by_hand(&at.to_zoned(TimeZone::UTC))
+    };
+    let [now, next, free] = [minute(0), minute(1), minute(2)];
+    let other = world.second().clone();
+    for key in [&now, &next] {
+        world.run(fake.create(&other, key, &Unheard)).unwrap();
+    }
+    let desk = Desk::new(world);
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    let source = |key: &BackupKey| {
+        desk.world
+            .run(fake.find(key))
+            .unwrap()
+            .and_then(|backup| backup.manifest)
+            .map(|manifest| manifest.source)
+    };
+    assert_eq!([source(&now), source(&next)], [Some(other.clone()), Some(other)]);
+    assert_eq!(source(&free).as_ref(), Some(desk.world.first()));
+}
+
+/// Whoever orders a backup by hand and looks away.
+#[derive(Debug)]
+struct Unheard;
+
+#[async_trait]
+impl Overseer for Unheard {
+    fn advance(&self, _: &Advance) {}
+
+    async fn permit(&self) -> Result<(), DataError> {
+        Ok(())
+    }
+}
+
 #[test]
 fn writes_to_a_stream_are_refused_for_about_a_second_and_to_a_snapshot_for_as_long_as_it_takes() {
     let desk = Desk::new(with_stores());
@@ -287,130 +331,4 @@ fn a_store_that_cannot_be_turned_round_is_an_exception_of_a_run_that_is_done() {
     });
     assert_eq!(end.unwrap().outcome, Some(Outcome::CompletedWithExceptions));
     assert!(desk.swapped());
-}
-
-fn sync(desk: &Desk, request: &SyncRequest) -> Result<RunEnd, Trouble> {
-    let process = desk.process();
-    desk.world.run(async {
-        let journal = process.engine.journal().await.map_err(RunError::from)?;
-        let environments = &process.engine.pair.environments;
-        let snapshot = process.engine.observe(environments, journal.state()).await;
-        let plan =
-            plan_sync(&process.engine.pair, &snapshot, journal.state(), request).map_err(Trouble::Plan)?;
-        Ok(process.engine.start(journal, plan, None).await?)
-    })
-}
-
-#[test]
-fn a_sync_flows_from_whichever_side_is_production_and_is_remembered() {
-    let desk = Desk::new(with_stores());
-    for round in 0..3 {
-        let from = if round % 2 == 0 { desk.world.first() } else { desk.world.second() };
-        let files = desk.world.stores[&store("live/files")].clone();
-        assert!(files.write(from, 100 + round));
-        let end = sync(&desk, &SyncRequest::routine()).unwrap();
-        assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
-        let to = if round % 2 == 0 { desk.world.second() } else { desk.world.first() };
-        assert!(files.held(to).contains(&(100 + round)));
-        let last = desk.state().stores[&store("live/files")].last.clone().unwrap();
-        assert_eq!(last.synced.copied.from, *from);
-        assert!(last.synced.took_ms >= 4_000);
-        desk.expect(Intent::Switchover, Outcome::Completed);
-    }
-}
-
-#[test]
-fn all_content_is_compared_at_first_and_then_once_a_week() {
-    let desk = Desk::new(with_stores());
-    let mut compared = Vec::new();
-    for _ in 0..9 {
-        assert_eq!(sync(&desk, &SyncRequest::routine()).unwrap().outcome, Some(Outcome::Completed));
-        let run = desk.last_run();
-        let facts = run.steps.values().filter_map(|step| step.forward.as_ref());
-        let synced = facts.filter_map(|state| match state {
-            switchover::journal::StepState::Succeeded { facts, .. } => facts.iter().find_map(Fact::synced),
-            _ => None,
-        });
-        compared.push(synced.map(|synced| synced.copied.verified).min().unwrap());
-        desk.world.clock.advance(seconds(86_400));
-    }
-    assert_eq!(compared, [Content, Counts, Counts, Counts, Counts, Counts, Counts, Content, Counts]);
-}
-
-#[test]
-fn a_rehearsal_changes_nothing_and_counts_as_no_sync() {
-    let desk = Desk::new(with_stores());
-    let files = desk.world.stores[&store("live/files")].clone();
-    assert!(files.write(desk.world.first(), 5));
-    let request = SyncRequest { rehearse: true, ..SyncRequest::routine() };
-    assert_eq!(sync(&desk, &request).unwrap().outcome, Some(Outcome::Completed));
-    assert!(files.held(desk.world.second()).is_empty());
-    assert!(desk.state().stores.is_empty());
-}
-
-#[test]
-fn a_stand_by_that_took_writes_is_written_over_only_when_somebody_says_so() {
-    let desk = Desk::new(with_stores());
-    let (first, second) = (desk.world.first().clone(), desk.world.second().clone());
-    let files = desk.world.stores[&store("live/files")].clone();
-    files.shut_by_hand(&first);
-    files.open_by_hand(&second);
-    assert!(files.write(&second, 9));
-    files.shut_by_hand(&second);
-    files.open_by_hand(&first);
-    assert!(matches!(sync(&desk, &SyncRequest::routine()), Err(Trouble::Plan(PlanError::Unfit(_)))));
-    assert!(matches!(desk.perform(Intent::Switchover), Err(Trouble::Plan(PlanError::Unfit(_)))));
-    assert!(files.held(&second).contains(&9));
-    let request = SyncRequest { overwrite: true, ..SyncRequest::routine() };
-    assert_eq!(sync(&desk, &request).unwrap().outcome, Some(Outcome::Completed));
-    assert!(!files.held(&second).contains(&9));
-}
-
-#[test]
-fn a_sync_that_lost_the_pair_while_it_slept_changes_nothing() {
-    let desk = Desk::new(with_stores());
-    let files = desk.world.stores[&store("live/files")].clone();
-    let process = desk.process();
-    assert!(files.write(desk.world.first(), 1));
-    desk.world.run(async {
-        let journal = process.engine.journal().await.unwrap();
-        let snapshot = process.engine.observe(&process.engine.pair.environments, journal.state()).await;
-        let request = SyncRequest { stores: [store("live/files")].into(), ..SyncRequest::routine() };
-        let plan = plan_sync(&process.engine.pair, &snapshot, journal.state(), &request).unwrap();
-        let sleeper = Box::pin(process.engine.start(journal, plan, None));
-        let Either::Right(((), sleeper)) = select(sleeper, desk.world.clock.sleep(seconds(3))).await else {
-            panic!("over already")
-        };
-        // The sleeper is not polled while another process closes its run and swaps the roles.
-        desk.world.clock.advance(seconds(3_600));
-        let other = desk.process();
-        let end = other.abort().await.unwrap();
-        assert_eq!(end.outcome, Some(Outcome::Undone));
-        let end = other.perform(&ask(Intent::Switchover)).await.unwrap();
-        assert_eq!(end.outcome, Some(Outcome::Completed));
-        assert!(files.write(desk.world.second(), 2));
-        let woken = sleeper.await;
-        assert!(matches!(woken, Err(RunError::Journal(_))), "{woken:?}");
-    });
-    assert!(files.held(desk.world.second()).contains(&2), "a sync of yesterday overwrote production");
-}
-
-#[test]
-fn an_operator_can_stop_a_sync_and_the_next_one_begins_anew() {
-    let desk = Desk::new(with_stores());
-    let process = desk.process();
-    let end = desk.while_running(
-        async {
-            let journal = process.engine.journal().await.unwrap();
-            let snapshot = process.engine.observe(&process.engine.pair.environments, journal.state()).await;
-            let request = SyncRequest::routine();
-            let plan = plan_sync(&process.engine.pair, &snapshot, journal.state(), &request).unwrap();
-            process.engine.start(journal, plan, None).await
-        },
-        seconds(5),
-        || process.stop.stop(),
-    );
-    assert_eq!(end.unwrap().paused, Some(PauseReason::Operator));
-    assert_eq!(desk.abort().unwrap().outcome, Some(Outcome::Undone));
-    assert_eq!(sync(&desk, &SyncRequest::routine()).unwrap().outcome, Some(Outcome::Completed));
 }
