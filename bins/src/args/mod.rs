@@ -265,6 +265,16 @@ pub struct Timers {
     /// With --units: the side that the machine belongs to; it does nothing while that side is production
     #[arg(long, value_name = "SIDE", requires = "units")]
     pub side: Option<SideName>,
+    /// With --units systemd: the user that the service runs as; root if left out
+    #[arg(long, value_name = "USER", requires = "units")]
+    pub user: Option<String>,
+    /// With --units systemd: a file of `NAME=value` lines with the secrets that the configuration takes from the environment
+    #[arg(long, value_name = "FILE", requires = "units")]
+    pub environment_file: Option<PathBuf>,
+    /// With --units systemd: a folder that a sync writes to (the journal's, the backups', the stand-by's files); if some are named, all
+    /// else is read-only to it
+    #[arg(long, value_name = "DIR", requires = "units")]
+    pub writable: Vec<PathBuf>,
 }
 
 /// Who is to run the schedules.

@@ -120,10 +120,18 @@ fn row(timer: &Timer) -> Vec<String> {
         timer.time_zone.clone(),
         next.unwrap_or_else(none),
         left.unwrap_or_else(none),
-        timer.last_attempt.map_or_else(none, |at| at.strftime("%F %T").to_string()),
+        timer.last_attempt.map_or_else(none, local),
         timer.result.to_owned(),
         timer.took_ms.map_or_else(none, |took| format!("{}.{} s", took / 1000, took % 1000 / 100)),
     ]
+}
+
+fn host(arguments: &Timers) -> Host {
+    Host {
+        user: arguments.user.clone(),
+        environment_file: arguments.environment_file.clone(),
+        writable: arguments.writable.clone(),
+    }
 }
 
 fn write_units(
@@ -155,7 +163,7 @@ fn write_units(
                 render::out(&crontab(&job, &Cron::Cronie { user: None }).map_err(refused)?)?;
             }
             UnitsFor::Systemd => {
-                let made = systemd(&job, &Host::default()).map_err(refused)?;
+                let made = systemd(&job, &host(arguments)).map_err(refused)?;
                 render::out(&format!(
                     "# {name}.service\n{}\n# {name}.timer\n{}\n",
                     made.service,

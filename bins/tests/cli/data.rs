@@ -183,7 +183,7 @@ fn an_unmounted_source_is_never_mirrored() {
     let tree = stand.tree("hongkong", "live");
     fs::rename(&tree, stand.home.path("unmounted")).unwrap();
     fs::create_dir(&tree).unwrap();
-    assert_snapshot!(golden(&stand.run("sync-data live/files").ends(1)));
+    assert_snapshot!(golden(&stand.run("sync-data live/files").ends(6)));
     assert_eq!(stand.kept("sydney", "live").len() as u64, FILES);
     fs::remove_dir_all(&tree).unwrap();
     fs::rename(stand.home.path("unmounted"), &tree).unwrap();
@@ -279,7 +279,9 @@ fn units_for_cron_and_systemd_are_written() {
         ran.golden().replace(&programs, "PROGRAMS").replace(&folder, "FOLDER")
     };
     let mut text = String::new();
-    for units in ["cronie", "cronie --side sydney", "systemd --side sydney"] {
+    let systemd =
+        "systemd --side sydney --user sync --environment-file /etc/switchover.env --writable /srv/files";
+    for units in ["cronie", "cronie --side sydney", systemd] {
         text += &placed(&stand.run(&format!("switchover timers --units {units}")).ends(0));
         text.push('\n');
     }

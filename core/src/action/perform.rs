@@ -74,6 +74,8 @@ pub(crate) enum Acted {
     Accepted(Vec<Fact>),
     /// The call was refused and nothing was done.
     Refused(String),
+    /// It was not done because it could destroy data.
+    Guarded(String),
     /// The precondition no longer held and nothing was done.
     NotReady(String),
     /// Nothing was done, and trying again may help.

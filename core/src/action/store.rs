@@ -55,9 +55,9 @@ pub(super) fn failed(error: &DataError) -> Acted {
     let text = error.to_string();
     match error {
         DataError::Unreachable { .. } => Acted::Later(text),
+        DataError::Guarded { .. } => Acted::Guarded(text),
         DataError::Unauthorized { .. }
         | DataError::Unfit { .. }
-        | DataError::Guarded { .. }
         | DataError::Failed { .. }
         | DataError::BadBackup { .. }
         | DataError::Lost => Acted::Refused(text),

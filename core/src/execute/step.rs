@@ -205,6 +205,7 @@ impl Run<'_> {
                 self.look_after_acting(walk, performer, context).await
             }
             Acted::Refused(why) => self.fail(walk, FailureKind::Refused, why).await.map(Some),
+            Acted::Guarded(why) => self.fail(walk, FailureKind::Guarded, why).await.map(Some),
             Acted::NotReady(why) => self.fail(walk, FailureKind::NotReady, why).await.map(Some),
             Acted::Later(why) => {
                 walk.last = why;
@@ -283,10 +284,8 @@ impl Run<'_> {
     ) -> Result<StepEnd, JournalError> {
         let kind = match (&walk.call, kind) {
             (Call::Unknown(_), _) => FailureKind::Unknown,
-            (Call::Accepted, FailureKind::NotReady | FailureKind::Refused) => FailureKind::Partial,
-            (Call::None, FailureKind::NotReady | FailureKind::Refused) if walk.partial => {
-                FailureKind::Partial
-            }
+            (Call::Accepted, kind) if kind.is_without_effect() => FailureKind::Partial,
+            (Call::None, kind) if kind.is_without_effect() && walk.partial => FailureKind::Partial,
             (Call::Accepted | Call::None, kind) => kind,
         };
         let failure = Failure { kind, message };

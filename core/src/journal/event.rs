@@ -116,12 +116,24 @@ pub enum FailureKind {
     NotReady,
     /// The call was refused. Nothing was done.
     Refused,
+    /// Doing it could have destroyed data. Nothing was done.
+    Guarded,
     /// Part of it is done and the rest was refused or is not ready.
     Partial,
     /// It was done and did not show within its deadline.
     Deadline,
     /// What became of it is not known.
     Unknown,
+}
+
+impl FailureKind {
+    /// Whether nothing was done.
+    pub fn is_without_effect(self) -> bool {
+        match self {
+            Self::NotReady | Self::Refused | Self::Guarded => true,
+            Self::Partial | Self::Deadline | Self::Unknown => false,
+        }
+    }
 }
 
 /// A failed step, for people.

@@ -84,10 +84,7 @@ impl StepRecord {
     pub fn may_have_acted(&self) -> bool {
         match &self.forward {
             Some(StepState::Started { .. } | StepState::Succeeded { .. }) => true,
-            Some(StepState::Failed { failure, .. }) => match failure.kind {
-                FailureKind::Deadline | FailureKind::Unknown | FailureKind::Partial => true,
-                FailureKind::NotReady | FailureKind::Refused => false,
-            },
+            Some(StepState::Failed { failure, .. }) => !failure.kind.is_without_effect(),
             None => false,
         }
     }
@@ -413,7 +410,7 @@ impl RunState {
         let planned = self.planned(step)?;
         let started = match failure.kind {
             // Looking can fail before anything was started.
-            FailureKind::NotReady | FailureKind::Refused | FailureKind::Partial => {
+            FailureKind::NotReady | FailureKind::Refused | FailureKind::Guarded | FailureKind::Partial => {
                 self.started(step, way).unwrap_or(at)
             }
             FailureKind::Deadline | FailureKind::Unknown => self.started(step, way)?,

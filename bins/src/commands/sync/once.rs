@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use switchover::execute::RunEnd;
-use switchover::journal::{Journal, Outcome as RunOutcome, PauseReason, RunState, StepState};
+use switchover::journal::{FailureKind, Journal, Outcome as RunOutcome, PauseReason, RunState, StepState};
 use switchover::model::{BackupKey, Environment, StoreRef};
 use switchover::observe::{RoleState, Snapshot};
 use switchover::plan::{PlanError, SyncRequest, plan_sync};
@@ -187,8 +187,9 @@ async fn finish(session: &Session, end: &RunEnd, arguments: &SyncData) -> Outcom
         }
         Some(RunOutcome::CompletedWithExceptions | RunOutcome::Undone | RunOutcome::Abandoned) | None => {
             let failures: Vec<String> = end.failures.iter().map(|failure| failure.message.clone()).collect();
-            let message = format!("the sync failed: {}", failures.join("; "));
-            Err(Stop::new(Exit::Failed, message)
+            let guarded = end.failures.iter().all(|failure| failure.kind == FailureKind::Guarded);
+            let exit = if guarded && !failures.is_empty() { Exit::Refused } else { Exit::Failed };
+            Err(Stop::new(exit, format!("the sync failed: {}", failures.join("; ")))
                 .hint("the stand-by keeps the data that it had; mend what failed and sync again"))
         }
     }

@@ -5,6 +5,7 @@ use switchover::execute::{RunEnd, RunError};
 use switchover::journal::{Fact, Outcome, PauseReason};
 use switchover::model::Verification::{Content, Counts};
 use switchover::plan::{Intent, PlanError, SyncRequest, plan_sync};
+use switchover::port::Clock as _;
 
 use super::{store, with_stores};
 use crate::support::{Desk, Trouble, ask, seconds};
