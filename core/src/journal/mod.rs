@@ -4,10 +4,12 @@ mod data;
 mod entry;
 mod event;
 mod log;
+mod run;
 mod state;
 
 pub use data::{LastSync, StoreHistory};
 pub use entry::{Entry, EntryError, EntryHash, Epoch, FORMAT, Nonce, Seq};
 pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Way};
 pub use log::{Journal, JournalError};
-pub use state::{IllegalTransition, PairState, RunState, StepRecord, StepState};
+pub use run::{RunState, StepRecord, StepState};
+pub use state::{IllegalTransition, PairState};
