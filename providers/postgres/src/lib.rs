@@ -31,7 +31,8 @@
 //! # What is not promised
 //!
 //! - While a side is frozen its clients make no temporary tables either: no event trigger knows them from others before they are there.
-//! - Large objects, unlogged tables and materialized views do not stream; preflight names them. Sequences are carried by the final sync.
+//! - Large objects, unlogged tables and materialized views do not stream; preflight names them. Every sync carries the sequences, and a
+//!   routine one refreshes the stand-by's materialized views. What `ALTER DATABASE … SET` set stays behind.
 //! - A routine sync compares nothing: production goes on writing. The final one does, as it was ordered to.
 //! - The hash of a comparison is the server's own. It finds differences; it is no signature.
 //! - `sslmode = "require"` trusts whoever answers. The default is `verify-full`.

@@ -169,7 +169,7 @@ class Pair:
         )
         check(accounts == tellers == branches == history, side, accounts, tellers, branches, history)
         ((numbers, last),) = query(side, "SELECT coalesce(max(number), 0), (SELECT last_value FROM numbered_number_seq) FROM numbered")
-        # A stream carries rows; sequences follow at the last sync.
+        # A stream carries rows; sequences follow at a sync.
         check(standby or last >= numbers, f"{side}: the sequence is behind: {last} < {numbers}")
 
 

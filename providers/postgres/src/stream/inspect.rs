@@ -167,7 +167,7 @@ impl Streaming {
         }
         if let Some(views) = row.get::<_, Option<String>>(4) {
             let message = format!("materialized views do not stream: {views}");
-            tell(false, message, "refresh them after a swap");
+            tell(false, message, "a routine sync refreshes the stand-by's; refresh them after a swap");
         }
         if half.slot.as_ref().is_some_and(|slot| slot.lost) {
             tell(false, "the stream's slot is lost".into(), "the next routine sync copies everything anew");

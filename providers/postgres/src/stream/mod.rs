@@ -19,6 +19,7 @@ mod marks;
 mod names;
 mod routine;
 mod sequences;
+mod views;
 mod work;
 
 use std::path::PathBuf;
@@ -122,7 +123,7 @@ impl Store for Streaming {
             SyncPurpose::Rehearsal => work.rehearse(overseer).await?,
             SyncPurpose::Routine => {
                 work.lock().await?;
-                work.routine(&tools, overseer).await?
+                work.routine(&tools, self.sequence_gap, overseer).await?
             }
             SyncPurpose::Final => {
                 work.lock().await?;

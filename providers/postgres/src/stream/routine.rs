@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::marks::{Halves, Mark};
 use super::work::Work;
+use super::{sequences, views};
 use crate::freeze::{Seen, moment};
 use crate::schema::Tools;
 use crate::tables::Content;
@@ -197,6 +198,7 @@ impl Work<'_> {
     pub(super) async fn routine(
         &self,
         tools: &Tools<'_>,
+        gap: u32,
         overseer: &dyn Overseer,
     ) -> Result<Synced, DataError> {
         let (_, standby) = self.seen().await?;
@@ -209,6 +211,9 @@ impl Work<'_> {
         let mark = self.mark().await?;
         self.await_mark(&mark, overseer).await?;
         overseer.permit().await?;
+        // Should production be lost, the stand-by has those of this moment.
+        sequences::carry(self.from(), self.to(), gap).await?;
+        notes.extend(views::refresh(self.to()).await?);
         let copied = self.copied(&mark, Verification::None, false);
         self.write_copied(&copied).await?;
         if self.order.verify != Verification::None {

@@ -124,3 +124,25 @@ async fn the_earlier_data_can_be_read_until_everything_was_copied_anew() {
     until("the stream flows", || async { entries(B).await.contains_key("after") }).await;
     finished(A, 5).await;
 }
+
+/// Should production be lost, the next numbers must be free, and a materialized view must be readable.
+#[tokio::test]
+async fn a_routine_sync_carries_sequences_and_refreshes_materialized_views() {
+    let more = "; CREATE MATERIALIZED VIEW totals AS SELECT count(*) AS n FROM entries;
+        CREATE MATERIALIZED VIEW \"tw ice\" AS SELECT n * 2 AS n FROM totals";
+    fresh(&format!("{RICH}{more}")).await;
+    bare(B).await;
+    sync(A, SyncPurpose::Routine, 1).await.unwrap();
+    app(A)
+        .await
+        .batch_execute("INSERT INTO entries VALUES ('c', '3'); INSERT INTO numbered (entry) VALUES ('a')")
+        .await
+        .unwrap();
+    sync(A, SyncPurpose::Routine, 2).await.unwrap();
+    let seen =
+        "SELECT (SELECT n FROM \"tw ice\"), (SELECT max(id) < nextval('numbered_id_seq') FROM numbered)";
+    let row = boss(B).await.query_one(seen, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (6, true));
+    let refused = app(B).await.batch_execute("REFRESH MATERIALIZED VIEW totals").await;
+    assert!(refused.is_err(), "the stand-by stays frozen for clients");
+}
