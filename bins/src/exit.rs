@@ -6,6 +6,7 @@ use switchover::execute::RunError;
 use switchover::journal::{JournalError, Outcome};
 use switchover::model::PairError;
 use switchover::plan::PlanError;
+use switchover::port::DataError;
 
 /// How a program ends. The numbers are documented in `docs/exit-codes.md` and are promised to scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,22 @@ impl From<JournalError> for Stop {
             ),
             JournalError::Store(_) | JournalError::Illegal(_) => Self::new(Exit::Failed, message),
         }
+    }
+}
+
+impl From<DataError> for Stop {
+    fn from(error: DataError) -> Self {
+        let exit = match error {
+            DataError::Guarded { .. } | DataError::Lost | DataError::Lapsed { .. } => Exit::Refused,
+            DataError::Unknown { .. } => Exit::Unknown,
+            DataError::Unreachable { .. }
+            | DataError::Unauthorized { .. }
+            | DataError::Unfit { .. }
+            | DataError::NotFrozen { .. }
+            | DataError::Failed { .. }
+            | DataError::BadBackup { .. } => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -100,8 +100,13 @@ fn tell(session: &Session, snapshot: &Snapshot, warnings: &[Warning], common: &C
     render::out(&render::status::roles(pair, snapshot, common.output))?;
     if snapshot.findings.is_empty() && warnings.is_empty() {
         let names = snapshot.names.len();
+        let stores = match snapshot.stores.len() {
+            0 => String::new(),
+            1 => "; the store is in order".to_owned(),
+            many => format!("; {many} stores are in order"),
+        };
         say(format_args!(
-            "{} {names} names lead where they should; every credential can write",
+            "{} {names} names lead where they should; every credential can write{stores}",
             styled(GOOD, "fit:")
         ));
     }

@@ -152,7 +152,14 @@ impl Seen<'_> {
             let until = until.map(|at| format!(" until {at}")).unwrap_or_default();
             let message =
                 format!("store {}: production takes no writes{until}: run {by} froze it", self.store);
-            findings.push(self.warning(FindingKind::ProductionFrozen, message));
+            let fenced = |access: &Access| matches!(access, Access::Frozen { until: None, .. });
+            let neither = fenced(&source.access) && fenced(&target.access);
+            let advice = neither.then(|| {
+                format!(
+                    "no side takes writes: `swap-roles --to {production}` finishes a run that was closed part-way"
+                )
+            });
+            findings.push(self.warning(FindingKind::ProductionFrozen, message).suggest(advice));
         }
         if target.diverged {
             let message = format!(

@@ -240,13 +240,12 @@ fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, s
     let names = Names::moving(snapshot, &shifts);
     let mut plan =
         Plan { pair: pair.name.clone(), intent, shifts, stages: Vec::new(), pivot: None, notes: Vec::new() };
-    let Some(mut swap) = swap_stage(&names) else {
+    let stores = Stores::moving(pair, snapshot, &plan.shifts);
+    let Some(swap) = pivot_stage(&names, &stores) else {
         plan.shifts.clear();
         return plan;
     };
-    let stores = Stores::moving(pair, snapshot, &plan.shifts);
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
-    swap.steps.extend(stores.thaws());
     plan.notes = notes(pair, &names, &stores);
     let before = [standby_checks(pair, snapshot, &plan.shifts), stores.warm_up()];
     let after = [
@@ -259,6 +258,18 @@ fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, s
     let data = stores.last_syncs().into_iter().map(Some);
     plan.stages = before.into_iter().chain(data).chain(after).flatten().collect::<Vec<Stage>>();
     plan
+}
+
+/// Moves the names and lets the new side take writes. Where an earlier run moved the names and no more, what it left of that.
+fn pivot_stage(names: &Names, stores: &Stores<'_>) -> Option<Stage> {
+    match swap_stage(names) {
+        Some(mut swap) => {
+            swap.steps.extend(stores.thaws());
+            Some(swap)
+        }
+        None if stores.all_moved() => None,
+        None => Some(Stage { title: "Let the new production take writes".to_owned(), steps: stores.thaws() }),
+    }
 }
 
 fn notes(pair: &Pair, names: &Names, stores: &Stores<'_>) -> Vec<String> {

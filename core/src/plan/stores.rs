@@ -51,6 +51,11 @@ impl<'a> Stores<'a> {
         self.0.is_empty()
     }
 
+    /// Whether the data of every store has the new roles already.
+    pub(super) fn all_moved(&self) -> bool {
+        self.staying().next().is_none()
+    }
+
     fn staying(&self) -> impl Iterator<Item = &Moving<'a>> {
         self.0.iter().filter(|store| !store.moved)
     }

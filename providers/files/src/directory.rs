@@ -124,8 +124,12 @@ impl Directory {
 }
 
 impl Shelf for Directory {
-    fn place(&self) -> String {
-        format!("{} ({})", self.side, self.text)
+    fn side(&self) -> &SideName {
+        &self.side
+    }
+
+    fn path(&self) -> &str {
+        &self.text
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DataError> {

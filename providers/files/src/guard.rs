@@ -13,6 +13,7 @@ use crate::shelf::MARKER;
 pub(crate) struct Seen {
     pub(crate) side: SideName,
     pub(crate) place: String,
+    pub(crate) path: String,
     pub(crate) identity: String,
     pub(crate) access: Access,
     pub(crate) marker: Option<Marker>,

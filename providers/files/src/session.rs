@@ -40,6 +40,7 @@ pub(crate) fn see(
     Ok(Seen {
         side: name.clone(),
         place: site.shelf.place(),
+        path: site.shelf.path().to_owned(),
         identity: look.identity,
         access: Freezer { site, side: name, clock }.access()?,
         marker: Marker::read(site.shelf)?,

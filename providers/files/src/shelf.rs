@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use switchover::model::SideName;
 use switchover::port::DataError;
 
 /// What the names of all of Switchover's own files begin with. Nothing of that name at the top of a tree is ever mirrored, counted or
@@ -22,7 +23,15 @@ pub const FREEZE: &str = ".switchover-freeze.json";
 /// Small files at the top of one side's tree. Everything blocks.
 pub trait Shelf: Debug + Send + Sync {
     /// The side and where it is, as people know it.
-    fn place(&self) -> String;
+    fn place(&self) -> String {
+        format!("{} ({})", self.side(), self.path())
+    }
+
+    /// The side.
+    fn side(&self) -> &SideName;
+
+    /// Where it is, as people know it.
+    fn path(&self) -> &str;
 
     /// The content of a file; `None` if there is none. An error if the side itself is not there.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DataError>;

@@ -126,14 +126,8 @@ fn unprepared(seen: &Seen, site: &Site<'_>) -> Vec<StoreProblem> {
 fn shown(seen: Seen) -> (SideName, StoreSide) {
     let diverged = seen.diverged();
     let (copied, bytes) = seen.marker.map_or((None, None), |marker| (marker.copied, marker.bytes));
-    let side = StoreSide {
-        place: seen.place,
-        identity: seen.identity,
-        access: seen.access,
-        copied,
-        diverged,
-        bytes,
-    };
+    let side =
+        StoreSide { place: seen.path, identity: seen.identity, access: seen.access, copied, diverged, bytes };
     (seen.side, side)
 }
 

@@ -183,8 +183,12 @@ pub(crate) struct Features {
 }
 
 impl Shelf for Remote {
-    fn place(&self) -> String {
-        format!("{} ({})", self.side, self.name)
+    fn side(&self) -> &SideName {
+        &self.side
+    }
+
+    fn path(&self) -> &str {
+        &self.name
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DataError> {

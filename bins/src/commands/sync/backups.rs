@@ -29,21 +29,6 @@ struct Listed {
     decisions: Vec<Decision>,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
-fn data(error: DataError) -> Stop {
-    let exit = match error {
-        DataError::Guarded { .. } | DataError::Lost | DataError::Lapsed { .. } => Exit::Refused,
-        DataError::Unknown { .. } => Exit::Unknown,
-        DataError::Unreachable { .. }
-        | DataError::Unauthorized { .. }
-        | DataError::Unfit { .. }
-        | DataError::NotFrozen { .. }
-        | DataError::Failed { .. }
-        | DataError::BadBackup { .. } => Exit::Failed,
-    };
-    Stop::new(exit, error.to_string())
-}
-
 /// A store that keeps backups.
 type Keeping<'s> = (StoreRef, &'s Arc<dyn Backups>);
 
@@ -80,7 +65,7 @@ pub(in crate::commands) async fn list(
 ) -> Outcome {
     let mut all = Vec::new();
     for (store, backups) in keeping(session, stores)? {
-        let backups = backups.list().await.map_err(data)?;
+        let backups = backups.list().await?;
         let decisions = decisions(session, &store, &backups);
         all.push(Listed { schema: "switchover/backups/1", store, backups, decisions });
     }
@@ -159,12 +144,12 @@ pub(super) async fn verify(
     let how = if arguments.content { Verification::Content } else { Verification::Counts };
     let mut found = false;
     for (store, backups) in keeping(session, stores)? {
-        if !backups.list().await.map_err(data)?.iter().any(|backup| backup.key == *key) {
+        if !backups.list().await?.iter().any(|backup| backup.key == *key) {
             continue;
         }
         found = true;
         let on = standby(session, &store).await?;
-        let backup = backups.verify(key, &on, how, &Alone).await.map_err(data)?;
+        let backup = backups.verify(key, &on, how, &Alone).await?;
         let size = backup.manifest.map_or(0, |manifest| manifest.bytes);
         let what =
             if arguments.content { "restored beside the data and compared" } else { "read and compared" };
@@ -201,11 +186,11 @@ pub(super) async fn prune(
 ) -> Outcome {
     let mut rows = Vec::new();
     for (store, backups) in keeping(session, stores)? {
-        let listed = backups.list().await.map_err(data)?;
+        let listed = backups.list().await?;
         for decision in decisions(session, &store, &listed) {
             let removes = decision.verdict == Verdict::Remove;
             if removes && !dry_run {
-                backups.remove(&decision.key).await.map_err(data)?;
+                backups.remove(&decision.key).await?;
             }
             let verdict = match (decision.verdict, dry_run) {
                 (Verdict::Keep, _) => "kept",
@@ -234,7 +219,7 @@ pub(super) async fn is_of_the_other_side(
     let Some(backups) = session.engine.ports.backups.get(store) else { return Ok(false) };
     let journal = session.engine.journal().await?;
     let production = after::production(journal.state(), &store.environment);
-    let manifest = backups.find(key).await.map_err(data)?.and_then(|backup| backup.manifest);
+    let manifest = backups.find(key).await?.and_then(|backup| backup.manifest);
     Ok(manifest.is_some_and(|manifest| production.is_some_and(|side| *side != manifest.source)))
 }
 

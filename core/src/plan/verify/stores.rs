@@ -37,7 +37,7 @@ impl<'a> Checker<'a> {
         self.on_stores(Action::as_freeze_store)
     }
 
-    fn thaws(&self) -> Vec<(usize, &'a Step, &'a ThawStore)> {
+    pub(super) fn thaws(&self) -> Vec<(usize, &'a Step, &'a ThawStore)> {
         self.on_stores(Action::as_thaw_store)
     }
 

@@ -38,8 +38,14 @@ impl<'a> Checker<'a> {
         self.swaps().flat_map(|(_, change)| &change.changes)
     }
 
+    /// Where production moves: with the names, or with the data alone where an earlier run moved the names.
+    fn moving_stages(&self) -> BTreeSet<usize> {
+        let swaps: BTreeSet<usize> = self.swaps().map(|(place, _)| place).collect();
+        if swaps.is_empty() { self.thaws().into_iter().map(|(place, ..)| place).collect() } else { swaps }
+    }
+
     fn in_one_stage(&mut self) {
-        let stages: BTreeSet<usize> = self.swaps().map(|(place, _)| place).collect();
+        let stages = self.moving_stages();
         self.require(stages.len() == 1, self.plan.intent, "all zones are swapped side by side in one stage");
         self.require(
             self.plan.pivot_stage() == stages.first().copied(),
@@ -141,7 +147,7 @@ impl<'a> Checker<'a> {
 
     /// The side that takes production has passed every check of every endpoint before any name moves.
     fn after_checks(&mut self) {
-        let before = self.swaps().map(|(place, _)| place).min().unwrap_or_default();
+        let before = self.moving_stages().first().copied().unwrap_or_default();
         let steps = self.plan.stages.iter().take(before).flat_map(|stage| &stage.steps);
         let checked: BTreeSet<_> = steps
             .filter_map(|step| step.action.as_run_checks())
@@ -165,7 +171,7 @@ impl<'a> Checker<'a> {
 
     /// Every moved name is read back, and only then the old side is held for the old TTL and the margin.
     fn then_watch(&mut self) {
-        let swap = self.swaps().map(|(place, _)| place).max().unwrap_or_default();
+        let swap = self.moving_stages().last().copied().unwrap_or_default();
         let mut read_back = BTreeSet::new();
         let mut last_read = swap;
         for (place, stage) in self.plan.stages.iter().enumerate().skip(swap + 1) {

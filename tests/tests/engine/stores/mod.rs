@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use switchover::execute::{RunEnd, RunError};
 use switchover::journal::{Outcome, PauseReason, Seq};
 use switchover::model::{BackupKey, Role, SideName, StoreRef};
-use switchover::plan::Intent;
+use switchover::plan::{Intent, Request};
 use switchover::port::{Advance, Backups as _, Clock as _, DataError, Method, Overseer};
 use switchover_tests::fake::{DataCall, DataFault, FakeStore, MemoryStore, NameCall, NameFault, World};
 
@@ -258,6 +258,24 @@ fn a_swap_that_cannot_be_made_thaws_what_was_frozen() {
     let end = desk.world.run(clients.beside(process.resume())).unwrap();
     assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
     clients.nothing_is_lost();
+}
+
+/// The names have moved and no side takes writes: a new run to the same side finishes what the closed one began.
+#[test]
+fn a_run_that_was_closed_before_the_new_side_took_writes_is_finished_by_the_next() {
+    let desk = Desk::new(with_stores());
+    let fakes = || desk.world.stores.values();
+    fakes().for_each(|fake| fake.fail_always(DataCall::Thaw, DataFault::Failed));
+    let end = desk.perform(Intent::Switchover).unwrap();
+    assert_eq!(end.paused, Some(PauseReason::FailedStep), "{end:?}");
+    drop(desk.world.run(desk.process().abandon()).unwrap());
+    assert!(desk.swapped() && fakes().all(|fake| fake.writable().is_empty()));
+    fakes().for_each(FakeStore::heal);
+    let to = Request { to: Some(desk.world.second().clone()), ..ask(Intent::Switchover) };
+    let end = desk.world.run(desk.process().perform(&to)).unwrap();
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    one_production(&desk, "afterwards");
+    assert!(desk.plan(&to).unwrap().is_empty(), "and then there is nothing left to do");
 }
 
 #[test]
