@@ -36,12 +36,14 @@ mod home;
 mod inspect;
 mod names;
 mod options;
+mod postgres;
 mod snapshots;
 mod stage;
 mod states;
 mod store;
 
 pub use endpoint::Endpoint;
-pub use guard::{Arrived, Guard};
-pub use options::{RdsMethod, RdsOptions, RdsSide};
+pub use guard::{Arrived, Copies, Guard};
+pub use options::{RdsFreeze, RdsMethod, RdsOptions, RdsSide};
+pub use postgres::PostgresGuard;
 pub use store::RdsStore;

@@ -139,10 +139,10 @@ def read(emulator, told):
 
 
 def guard(emulator, told):
-    """What a guard does inside the database: access, hold, release, prove, arrived."""
+    """What a guard does inside the database: access, hold, adopt, release, prove, arrived."""
     database = found_data(emulator, told)
-    return {"access": database.access, "hold": database.hold, "release": database.release, "prove": database.prove,
-            "arrived": database.arrived}[told["do"]](told)
+    return {"access": database.access, "hold": database.hold, "adopt": database.adopt, "release": database.release,
+            "prove": database.prove, "arrived": database.arrived}[told["do"]](told)
 
 
 def instance(emulator, told):

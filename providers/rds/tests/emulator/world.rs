@@ -47,6 +47,7 @@ impl World {
         let options = RdsOptions {
             method,
             sides: ["hongkong", "sydney"].map(|name| (name.to_owned(), side(name))).into(),
+            freeze: None,
             poll: Period(Duration::from_millis(10)),
             patience: Period(Duration::from_secs(30)),
             connect_timeout: Period(Duration::from_secs(3)),
