@@ -73,11 +73,14 @@ impl Setting<'_> {
             "postgres" => self.postgres(&pair, store, &provider.options().map_err(text)?),
             #[cfg(feature = "rds")]
             "rds" => {
-                use switchover_rds::{RdsMethod, RdsOptions, RdsStore};
+                use switchover_rds::{Guard, PostgresGuard, RdsMethod, RdsOptions, RdsStore};
                 let options: RdsOptions = provider.options().map_err(text)?;
                 let method = options.method;
                 let meter = self.meter.clone();
-                let made = RdsStore::connect(pair, store.clone(), options, None, clock, meter)
+                let resolve = |reference: &switchover::config::SecretRef| self.secret(reference);
+                let guard = PostgresGuard::new(&options, Arc::clone(&clock), &resolve).map_err(text)?;
+                let guard = guard.map(|guard| Arc::new(guard) as Arc<dyn Guard>);
+                let made = RdsStore::connect(pair, store.clone(), options, guard, clock, meter)
                     .await
                     .map_err(text)?;
                 Ok(match method {

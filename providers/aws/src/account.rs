@@ -37,6 +37,7 @@ use crate::settings::Settings;
 pub struct Account {
     sdk: SdkConfig,
     region: String,
+    root_key: Option<String>,
     failures: Failures,
     watch: Watch,
 }
@@ -62,6 +63,7 @@ impl Account {
             sdk,
             region: settings.region.to_string(),
             failures: Failures::new(&settings),
+            root_key: settings.root_key,
             watch: Watch { meter, ahead_ms: Arc::default() },
         })
     }
@@ -74,6 +76,12 @@ impl Account {
     /// The region.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// The long-lived access key id that the credentials come from, where the AWS files or the environment tell: also behind a role, whose own
+    /// key is a new one each time. It is no secret.
+    pub fn root_key(&self) -> Option<&str> {
+        self.root_key.as_deref()
     }
 
     /// Tells what went wrong with a call.
@@ -199,7 +207,7 @@ impl Intercept for WholeXml {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        // `</DescribeDBInstancesResponse>`
+        // `</DescribeDBInstancesResponse>`, `</GetCallerIdentityResponse>`
         let whole = response.body().bytes().is_some_and(|body| body.trim_ascii_end().ends_with(b"Response>"));
         if response.status().is_success() && !whole { Err("it is cut off".into()) } else { Ok(()) }
     }

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use switchover::config::Period;
-use switchover::port::DataError;
+use switchover::port::{AddressError, DataError};
 
 use crate::settings::Settings;
 
@@ -93,6 +93,19 @@ impl Failure {
             }
             Self::Unanswered { .. } => DataError::Unreachable { place, why: self.to_string() },
             Self::Rejected { .. } => DataError::Failed { place, why: self.to_string() },
+        }
+    }
+
+    /// As the failure of an address book, which says itself whose account it asked.
+    pub fn of_addresses(self) -> AddressError {
+        match self {
+            Self::Misconfigured { whose, why } => AddressError::Misconfigured { whose, why },
+            Self::NoCredentials { whose, why } => AddressError::NoCredentials { whose, why },
+            Self::Unauthorized { whose, code, message } => {
+                AddressError::Unauthorized { whose, code, message }
+            }
+            Self::Unanswered { whose, why, perhaps_done: _ } => AddressError::Unavailable { whose, why },
+            Self::Rejected { whose, code, message } => AddressError::Rejected { whose, code, message },
         }
     }
 
@@ -213,7 +226,8 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// The codes: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html> and
+    /// The codes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>,
+    /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html> and
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
     fn on(code: &str, status: u16) -> Self {
         match code {
@@ -274,6 +288,10 @@ mod tests {
     fn codes_are_told_apart() {
         for (code, status, verdict) in [
             ("AccessDenied", 403, Verdict::Unauthorized),
+            ("AuthFailure", 401, Verdict::Unauthorized),
+            ("UnauthorizedOperation", 403, Verdict::Unauthorized),
+            ("RequestLimitExceeded", 503, Verdict::Busy),
+            ("InvalidParameterValue", 400, Verdict::Rejected),
             ("ExpiredToken", 403, Verdict::Unauthorized),
             ("Throttling", 400, Verdict::Busy),
             ("InternalFailure", 500, Verdict::Down),

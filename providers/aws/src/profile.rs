@@ -3,6 +3,7 @@
 //! The format: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use aws_config::profile::ProfileSet;
@@ -109,6 +110,39 @@ impl Profiles {
         let from_env = self.env.get(variable).ok().map(|value| (variable.to_owned(), value));
         let place = || format!("`{key}` of profile `{}`", self.set.selected_profile());
         from_env.or_else(|| self.set.get(key).map(|value| (place(), value.to_owned())))
+    }
+
+    /// The long-lived access key id that the credentials come from, where the files (or the environment) tell.
+    ///
+    /// A profile that assumes a role gets a new temporary key each time; two such profiles on one source profile still
+    /// share that profile's key. `only_this_profile` leaves the environment out, as naming a profile does.
+    pub(crate) fn root_key(&self, only_this_profile: bool) -> Option<String> {
+        if !only_this_profile && let Some(key) = self.key_of_the_environment() {
+            return Some(key);
+        }
+        let mut name = self.set.selected_profile();
+        let mut seen = BTreeSet::new();
+        while seen.insert(name) {
+            let profile = self.set.get_profile(name)?;
+            let key = || profile.get("aws_access_key_id").map(str::to_owned);
+            let assumes_a_role = profile.get("role_arn").is_some();
+            // The first profile of a chain assumes its role although it has a key; later ones end the chain with theirs.
+            if !assumes_a_role || (seen.len() > 1 && key().is_some()) {
+                return key();
+            }
+            match (profile.get("source_profile"), profile.get("credential_source")) {
+                (Some(source), _) if source == name => return key(),
+                (Some(source), _) => name = source,
+                (None, Some("Environment")) => return self.key_of_the_environment(),
+                (None, _) => return None,
+            }
+        }
+        None
+    }
+
+    fn key_of_the_environment(&self) -> Option<String> {
+        let secret = self.env.get("AWS_SECRET_ACCESS_KEY").is_ok();
+        self.env.get("AWS_ACCESS_KEY_ID").ok().filter(|key| secret && !key.trim().is_empty())
     }
 }
 

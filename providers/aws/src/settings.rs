@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) whose: String,
     pub(crate) region: Region,
     pub(crate) retries: RetryConfig,
+    /// The long-lived access key id behind the credentials, where the AWS files or the environment tell.
+    pub(crate) root_key: Option<String>,
     /// Where credentials were looked for.
     pub(crate) places: String,
     pub(crate) connection: Connection,
@@ -51,6 +53,7 @@ impl Settings {
             whose: whose(side, &connection, Some(region.as_ref())),
             region,
             retries,
+            root_key: profiles.root_key(connection.profile.is_some()),
             places: profiles.places(),
             connection,
         })

@@ -8,12 +8,10 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{Address, Filter};
 use switchover::model::{AddressName, SideName};
 use switchover::port::{AddressBook, AddressError, Attachment, Identity, Listing, Meter, NamedAddress};
+use switchover_aws::{Account, Failure, WholeXml, plain};
 
-use crate::connect::Clients;
-use crate::failure::{Failures, plain};
 use crate::identity::{SignedWith, fingerprint, shortened};
 use crate::options::Ec2Options;
-use crate::settings::Settings;
 
 /// The most values that one filter may have:
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>.
@@ -22,14 +20,14 @@ const MOST_FILTER_VALUES: usize = 200;
 /// The Elastic IPs of one region and account, by their `Name` tag. Clones share connections and credentials.
 #[derive(Clone)]
 pub struct Ec2Addresses {
-    clients: Clients,
-    failures: Failures,
-    root_key: Option<String>,
+    account: Account,
+    ec2: aws_sdk_ec2::Client,
+    sts: aws_sdk_sts::Client,
 }
 
 impl fmt::Debug for Ec2Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ec2Addresses").field(&self.failures.whose.say()).finish()
+        f.debug_tuple("Ec2Addresses").field(&self.account.failures().whose()).finish()
     }
 }
 
@@ -43,9 +41,15 @@ impl Ec2Addresses {
     /// Needs a Tokio runtime with time and I/O, as every method does. Each request is counted on `meter`, retries
     /// included; those that fetch temporary credentials are not.
     pub async fn connect(side: &SideName, options: Ec2Options, meter: Meter) -> Result<Self, AddressError> {
-        let settings = Settings::resolve(side, options).await?;
-        let clients = Clients::new(&settings, meter).await;
-        Ok(Self { clients, failures: Failures::new(&settings), root_key: settings.root_key })
+        let account = Account::connect(side, options.connection(), meter).await;
+        let account = account.map_err(Failure::of_addresses)?;
+        let ec2 = aws_sdk_ec2::config::Builder::from(account.sdk());
+        let ec2 =
+            aws_sdk_ec2::Client::from_conf(ec2.interceptor(account.watch()).interceptor(WholeXml).build());
+        let sts = aws_sdk_sts::config::Builder::from(account.sdk());
+        let sts =
+            aws_sdk_sts::Client::from_conf(sts.interceptor(account.watch()).interceptor(WholeXml).build());
+        Ok(Self { account, ec2, sts })
     }
 
     /// The names of all Elastic IPs that have one, in order. One request; may be repeated.
@@ -57,8 +61,13 @@ impl Ec2Addresses {
     }
 
     async fn describe(&self, filter: Filter) -> Result<Vec<Address>, AddressError> {
-        let answer = self.clients.ec2.describe_addresses().filters(filter).send().await;
-        Ok(answer.map_err(|error| self.failures.of(&error))?.addresses.unwrap_or_default())
+        let answer = self.ec2.describe_addresses().filters(filter).send().await;
+        let answer = answer.map_err(|error| self.account.failures().of(&error).of_addresses())?;
+        Ok(answer.addresses.unwrap_or_default())
+    }
+
+    fn unavailable(&self, why: String) -> AddressError {
+        AddressError::Unavailable { whose: self.account.failures().whose().to_owned(), why }
     }
 
     fn listing(&self, wanted: &BTreeSet<AddressName>, all: &[Address]) -> Result<Listing, AddressError> {
@@ -80,7 +89,7 @@ impl Ec2Addresses {
         let text = address.public_ip().unwrap_or_default();
         let public: IpAddr = text.parse().map_err(|_| {
             let text = plain(text);
-            self.failures.whose.unavailable(format!("`{text}` is no IP address, at `{name}` ({id})"))
+            self.unavailable(format!("`{text}` is no IP address, at `{name}` ({id})"))
         })?;
         Ok(NamedAddress { id, address: public, attachment: attachment(address) })
     }
@@ -139,12 +148,12 @@ impl AddressBook for Ec2Addresses {
     /// assumed role; otherwise the key that the request was signed with.
     async fn identity(&self) -> Result<Option<Identity>, AddressError> {
         let signed = SignedWith::default();
-        let question = self.clients.sts.get_caller_identity().customize().interceptor(signed.clone());
-        let answer = question.send().await.map_err(|error| self.failures.of(&error))?;
-        let whose = &self.failures.whose;
-        let key = self.root_key.as_deref().or(signed.key());
+        let question = self.sts.get_caller_identity().customize().interceptor(signed.clone());
+        let answer =
+            question.send().await.map_err(|error| self.account.failures().of(&error).of_addresses())?;
+        let key = self.account.root_key().or(signed.key());
         let (Some(account), Some(principal), Some(key)) = (answer.account(), answer.arn(), key) else {
-            return Err(whose.unavailable("STS did not say which account and principal ask".to_owned()));
+            return Err(self.unavailable("STS did not say which account and principal ask".to_owned()));
         };
         Ok(Some(Identity {
             account: plain(account),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use switchover::config::Period;
+use switchover_aws::Connection;
 
 /// What the file says about a side whose addresses are Elastic IPs.
 ///
@@ -46,6 +47,21 @@ impl Default for Ec2Options {
             endpoint_url: None,
             connect_timeout: Period(Duration::from_secs(3)),
             operation_timeout: Period(Duration::from_secs(15)),
+        }
+    }
+}
+
+impl Ec2Options {
+    /// How the side's account is reached.
+    pub(crate) fn connection(self) -> Connection {
+        Connection {
+            profile: self.profile,
+            region: self.region,
+            config_file: self.config_file,
+            credentials_file: self.credentials_file,
+            endpoint_url: self.endpoint_url,
+            connect_timeout: self.connect_timeout.0,
+            operation_timeout: self.operation_timeout.0,
         }
     }
 }

@@ -5,6 +5,7 @@
 //!   connect    the one place that opens connections, and maps what servers say to core's words
 //!   facts      what a server is
 //!   freeze     refuse every client's writes, prove it, let them in again
+//!   standing   where a server stands in its log, for whoever copies it physically
 //!   stream     core's port `Store` by logical replication
 //!   dump       core's ports `Store` and `Backups` by pg_dump and pg_restore
 //!     tables   what a database consists of, and how two differ       verify   rows counted, or hashed
@@ -45,12 +46,13 @@ mod freeze;
 mod lsn;
 mod options;
 mod schema;
+mod standing;
 mod stream;
 mod tables;
 mod text;
 mod verify;
 
-pub use connect::{Login, Resolve, Server, Session};
+pub use connect::{Limits, Login, Resolve, Server, Session};
 pub use dump::PostgresDump;
 pub use facts::Facts;
 pub use freeze::{Freezer, GUARD, SCHEMA, Seen, problems};
@@ -58,4 +60,5 @@ pub use lsn::{Lsn, LsnError};
 pub use options::{
     PostgresError, PostgresMethod, PostgresOptions, PostgresReplication, PostgresSide, PostgresUser, SslMode,
 };
+pub use standing::Standing;
 pub use stream::Streaming;

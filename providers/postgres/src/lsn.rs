@@ -19,6 +19,17 @@ impl Lsn {
     pub fn ahead_of(self, other: Self) -> u64 {
         self.0.saturating_sub(other.0)
     }
+
+    /// The same position without the header of a page that nothing stands on yet, in pages of so many bytes.
+    ///
+    /// The place where the next record will go lies behind that header; a server that has replayed everything stands before it.
+    /// A header has 24 bytes, or 40 at the start of a segment (`SizeOfXLogShortPHD`, `SizeOfXLogLongPHD`), and no record ends within one.
+    pub(crate) fn before_header(self, page: u64) -> Self {
+        match self.0.checked_rem(page) {
+            Some(within @ (24 | 40)) => Self(self.0 - within),
+            Some(_) | None => self,
+        }
+    }
 }
 
 impl FromStr for Lsn {
@@ -49,6 +60,11 @@ mod tests {
         for text in ["", "1", "1/", "x/1", "1/1/1", "1/100000000"] {
             assert!(text.parse::<Lsn>().is_err(), "{text}");
         }
+        let before = |text: &str| text.parse::<Lsn>().unwrap().before_header(8192).to_string();
+        assert_eq!(
+            ["0/3000028", "0/3002018", "0/3002148"].map(before),
+            ["0/3000000", "0/3002000", "0/3002148"]
+        );
         assert!("1/0".parse::<Lsn>().unwrap() > "0/FFFFFFFF".parse().unwrap());
     }
 }

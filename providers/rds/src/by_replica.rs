@@ -208,11 +208,9 @@ impl RdsStore {
         target: &Home,
         standby: &DbInstance,
     ) -> Result<Arrived, DataError> {
-        let place = target.place(target.live());
         let (_, production) = self.live(&source.side).await?;
-        let (from, to) =
-            (Endpoint::of(&production, &source.place(source.live()))?, Endpoint::of(standby, &place)?);
-        self.guard(&place)?.arrived(&from, &to).await
+        let (from, to) = (Endpoint::of(source, &production)?, Endpoint::of(target, standby)?);
+        self.guard(&target.place(target.live()))?.arrived(&from, &to).await
     }
 
     /// Waits until everything has arrived, and makes the replica an instance of its own, frozen.
@@ -245,7 +243,7 @@ impl RdsStore {
         };
         self.require_frozen(order, source).await?;
         let promoted = self.promoted(patience, target).boxed().await?;
-        self.freeze_new(target, &promoted, &order.run).await?;
+        self.freeze_new(patience, target, &promoted, &order.run).await?;
         copied.complete = true;
         let all = self.ours().with_copied(&copied);
         target.mark(promoted.db_instance_arn(), target.live(), &all).await?;

@@ -102,7 +102,7 @@ impl RdsStore {
             marks: self.ours().with_copied(&copied).with("origin", name).with("stage", "new"),
         };
         let staged = target.stage(patience, &wanted).boxed().await?;
-        self.freeze_new(target, &staged, &copied.run).await?;
+        self.freeze_new(patience, target, &staged, &copied.run).await?;
         if diverged && let Some(old) = target.instance(target.live()).await? {
             let mark = Marks::default().with("diverged", "true");
             target.mark(old.db_instance_arn(), target.live(), &mark).await?;

@@ -11,8 +11,12 @@ use crate::home::Home;
 /// Where an instance is, as RDS says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    /// The side that it belongs to.
+    pub side: SideName,
     /// The instance's name.
     pub instance: String,
+    /// What stays the same when the instance gets another name, and with it another address (`db-ABCDEFGHIJKL01234`).
+    pub resource: String,
     /// The DNS name that leads to it. It changes with the instance's name, and with nothing else.
     pub address: String,
     /// The port.
@@ -40,15 +44,15 @@ impl Endpoint {
     ) -> Result<Self, DataError> {
         let options = crate::options::RdsSide { instance: instance.to_owned(), ..Default::default() };
         let home = Home::connect(side, options, connection, meter).await?;
-        let place = home.place(instance);
         match home.instance(instance).await? {
-            Some(found) => Self::of(&found, &place),
+            Some(found) => Self::of(&home, &found),
             None => Err(home.no_instance(instance).await),
         }
     }
 
-    /// Where a described instance is.
-    pub(crate) fn of(instance: &DbInstance, place: &str) -> Result<Self, DataError> {
+    /// Where a described instance of a side is.
+    pub(crate) fn of(home: &Home, instance: &DbInstance) -> Result<Self, DataError> {
+        let place = &home.place(instance.db_instance_identifier().unwrap_or(home.live()));
         let status = instance.db_instance_status().unwrap_or("unknown").to_owned();
         let whole = instance.endpoint().and_then(|endpoint| Some((endpoint.address()?, endpoint.port()?)));
         let Some((address, port)) = whole else {
@@ -60,6 +64,8 @@ impl Endpoint {
         };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(Self {
+            side: home.side.clone(),
+            resource: text(instance.dbi_resource_id()),
             instance: text(instance.db_instance_identifier()),
             address: address.to_owned(),
             port: u16::try_from(port)

@@ -8,6 +8,7 @@ use switchover::model::SideName;
 use switchover::port::{Access, DataError, Depth, Inspection, Method, StoreProblem, StoreSide, Stream};
 
 use crate::by_replica::is_replica_of;
+use crate::endpoint::Endpoint;
 use crate::home::{Home, marks};
 use crate::options::RdsMethod;
 use crate::snapshots::{account, bytes, is_encrypted};
@@ -98,11 +99,13 @@ impl RdsStore {
             problems.push(problem(
                 None,
                 false,
-                "nothing can refuse writes: RDS has no means, and no guard is configured",
-                "say how the database itself is reached, or it cannot take part in a role swap",
+                "nothing can refuse writes, so it takes no part in a role swap: RDS has no means, and the store does not say how \
+                 PostgreSQL behind it is reached",
+                "give the store `freeze`, with `database`, `admin` and `application`",
             ));
         }
         for look in seen {
+            problems.extend(self.problems_inside(look).await);
             if let Err(error) = Shape::of(look.home, Some(&look.found)).await {
                 problems.push(told(look.home, &error));
             }
@@ -122,6 +125,13 @@ impl RdsStore {
             problems.extend(self.together(b, a));
         }
         problems
+    }
+
+    /// What keeps the database inside an instance from being frozen.
+    async fn problems_inside(&self, look: &Look<'_>) -> Vec<StoreProblem> {
+        let Some(guard) = &self.guard else { return Vec::new() };
+        let asked = async { guard.problems(&Endpoint::of(look.home, &look.found)?).await };
+        asked.await.unwrap_or_else(|error| vec![told(look.home, &error)])
     }
 
     /// What is wrong with bringing data from one side to the other.

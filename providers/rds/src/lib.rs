@@ -5,6 +5,7 @@
 //!  (the file)    Store        by_replica    make a replica ──► wait until all has arrived ──► promote ──► freeze
 //!                Backups      inspect       both sides at once, and everything that is wrong
 //!                Guard ◄───── the database behind the instance: freezes, proves, thaws
+//!                              PostgresGuard: by the postgres provider's freeze, at the address that RDS says
 //! ```
 //!
 //! # Names
@@ -17,7 +18,11 @@
 //! data. `switchover:open` says since when clients could write there.
 //!
 //! # Who freezes
-//! RDS cannot refuse writes. A [`Guard`] freezes the database itself; without one the store is kept in sync and takes no part in a swap.
+//! RDS cannot refuse writes. A [`Guard`] freezes the database itself: [`PostgresGuard`], where the options say how it is reached. Without one the
+//! store is kept in sync and takes no part in a swap.
+//!
+//! Storage takes the freeze along that was in it, with a lease that nobody renews in a copy. So what arrives is frozen by
+//! [`Copies::freeze_copy`] and not as production is; and a replica that is promoted refuses writes by itself, from its first moment on.
 //!
 //! # What it needs at AWS
 //! `rds:Describe*`, `rds:AddTagsToResource`, `rds:CreateDBSnapshot`, `rds:CopyDBSnapshot`, `rds:ModifyDBSnapshotAttribute` (across
@@ -36,12 +41,14 @@ mod home;
 mod inspect;
 mod names;
 mod options;
+mod postgres;
 mod snapshots;
 mod stage;
 mod states;
 mod store;
 
 pub use endpoint::Endpoint;
-pub use guard::{Arrived, Guard};
-pub use options::{RdsMethod, RdsOptions, RdsSide};
+pub use guard::{Arrived, Copies, Guard};
+pub use options::{RdsFreeze, RdsMethod, RdsOptions, RdsSide};
+pub use postgres::PostgresGuard;
 pub use store::RdsStore;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use switchover::config::Period;
 use switchover::model::SideName;
 use switchover_aws::Connection;
+use switchover_postgres::{PostgresUser, SslMode};
 
 /// What the file says about a store that is PostgreSQL on RDS.
 ///
@@ -19,6 +20,11 @@ use switchover_aws::Connection;
 /// [pair.gigadb.environments.live.stores.metadata.sides]
 /// hongkong = { instance = "gigadb-live", profile = "Upstream", region = "ap-east-1" }
 /// sydney = { instance = "gigadb-live", profile = "UpstreamAlt", region = "ap-southeast-2", kms_key = "alias/gigadb" }
+/// [pair.gigadb.environments.live.stores.metadata.freeze]
+/// database = "gigadb"
+/// admin = { user = "switchover", password = { env = "GIGADB_ADMIN" } }
+/// application = { user = "gigadb", password = { env = "GIGADB_PASSWORD" } }
+/// root_certificate = "/etc/switchover/rds-global-bundle.pem"
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +33,10 @@ pub struct RdsOptions {
     pub method: RdsMethod,
     /// Each side's instance, by the side's name.
     pub sides: BTreeMap<String, RdsSide>,
+    /// How PostgreSQL behind the instances is reached, which refuses writes: RDS cannot. Without it the store is kept in sync and takes no part in a
+    /// role swap.
+    #[serde(default)]
+    pub freeze: Option<RdsFreeze>,
     /// How often AWS is asked while something takes its time there.
     #[serde(default = "poll")]
     pub poll: Period,
@@ -39,6 +49,38 @@ pub struct RdsOptions {
     /// How long one question to AWS may take, retries included.
     #[serde(default = "operation_timeout")]
     pub operation_timeout: Period,
+}
+
+/// How PostgreSQL behind the instances is reached, on both sides alike: users and passwords come over with the data. The host is RDS's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RdsFreeze {
+    /// The database.
+    pub database: String,
+    /// The user that freezes and thaws. No client may log in as this user: its writes are never refused. A member of `rds_superuser` (the
+    /// master user is one) and of `pg_signal_backend` and `pg_read_all_stats`, that owns the tables.
+    pub admin: PostgresUser,
+    /// The user that the application logs in as. Used to prove that its writes are refused.
+    pub application: PostgresUser,
+    /// Whether connections are encrypted. Never less than what is said here.
+    #[serde(default)]
+    pub sslmode: SslMode,
+    /// A file of root certificates (PEM) for `verify-full`, such as RDS's `global-bundle.pem`; the system's own, among which those of RDS are
+    /// not, if not given.
+    #[serde(default)]
+    pub root_certificate: Option<PathBuf>,
+    /// How long connecting to the database may take, authentication included.
+    #[serde(default = "five_seconds")]
+    pub connect_timeout: Period,
+    /// How long one statement may take.
+    #[serde(default = "thirty_seconds")]
+    pub statement_timeout: Period,
+    /// How long a freeze waits for clients' transactions to end before it ends their connections.
+    #[serde(default = "five_seconds")]
+    pub grace: Period,
+    /// For how long the proof of a freeze waits until nothing moves.
+    #[serde(default = "fifteen_seconds")]
+    pub still_within: Period,
 }
 
 /// How the data gets to the stand-by.
@@ -89,6 +131,18 @@ pub struct RdsSide {
     /// The VPC security groups of a new instance here. Without them: those of the present instance.
     #[serde(default)]
     pub security_groups: Vec<String>,
+}
+
+fn five_seconds() -> Period {
+    Period(Duration::from_secs(5))
+}
+
+fn fifteen_seconds() -> Period {
+    Period(Duration::from_secs(15))
+}
+
+fn thirty_seconds() -> Period {
+    Period(Duration::from_secs(30))
 }
 
 fn poll() -> Period {
@@ -153,6 +207,16 @@ mod tests {
         assert_eq!(connection.profile.as_deref(), Some("Upstream"));
         assert_eq!(connection.operation_timeout, Duration::from_secs(30));
         assert_eq!(options.connection(&SideName::new("tokyo").unwrap()), None);
+    }
+
+    #[test]
+    fn a_database_is_reached_as_the_postgres_provider_reaches_one() {
+        assert_eq!(toml::from_str::<RdsOptions>(FILE).unwrap().freeze, None);
+        let text = "[freeze]\ndatabase = \"gigadb\"\nadmin = { user = \"a\" }\napplication = { user = \"b\", password = { env = \"B\" } }";
+        let freeze = toml::from_str::<RdsOptions>(&format!("{FILE}{text}")).unwrap().freeze.unwrap();
+        assert_eq!((freeze.sslmode, freeze.grace.0), (SslMode::VerifyFull, Duration::from_secs(5)));
+        let missing = toml::from_str::<RdsOptions>(&format!("{FILE}[freeze]\ndatabase = \"x\"")).unwrap_err();
+        assert!(missing.to_string().contains("missing field `admin`"), "{missing}");
     }
 
     #[test]

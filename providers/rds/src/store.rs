@@ -13,7 +13,7 @@ use switchover::port::{
     Access, Advance, Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Meter, Overseer, Store,
     SyncOrder, SyncPurpose, Synced,
 };
-use switchover_aws::{Marks, Patience};
+use switchover_aws::{Marks, Patience, Seen};
 
 use crate::endpoint::Endpoint;
 use crate::error::{guarded, not_frozen, unfit};
@@ -21,6 +21,9 @@ use crate::guard::Guard;
 use crate::home::{Home, marks};
 use crate::names;
 use crate::options::{RdsMethod, RdsOptions};
+
+/// How long the address of a new instance may take until it leads there, after RDS says that the instance is available.
+const CONNECTING: Duration = Duration::from_secs(5 * 60);
 
 /// PostgreSQL on RDS, on both sides of a pair.
 pub struct RdsStore {
@@ -107,7 +110,8 @@ impl RdsStore {
         self.guard.as_ref().ok_or_else(|| {
             not_frozen(
                 place,
-                "RDS has no means to refuse writes, and no guard is configured that has; say how the database itself is reached",
+                "RDS has no means to refuse writes, and the store does not say how PostgreSQL behind it is reached, which has: give it \
+                 `freeze`, with `database`, `admin` and `application`",
             )
         })
     }
@@ -119,7 +123,7 @@ impl RdsStore {
         }
         match &self.guard {
             None => Ok(Access::Unguarded),
-            Some(guard) => guard.access(&home.side, &Endpoint::of(found, &home.place(home.live()))?).await,
+            Some(guard) => guard.access(&Endpoint::of(home, found)?).await,
         }
     }
 
@@ -167,14 +171,24 @@ impl RdsStore {
     /// Freezes what a sync brought, with no end, before any client can find it.
     pub(crate) async fn freeze_new(
         &self,
+        patience: &Patience<'_>,
         home: &Home,
         found: &DbInstance,
         run: &RunId,
     ) -> Result<(), DataError> {
         let Some(guard) = &self.guard else { return Ok(()) };
-        let name = found.db_instance_identifier().unwrap_or(home.live());
-        let at = Endpoint::of(found, &home.place(name))?;
-        guard.freeze(&home.side, &at, &FreezeOrder { by: run.clone(), lease: None }).await
+        let at = &Endpoint::of(home, found)?;
+        let place = home.place(&at.instance);
+        patience
+            .at_most(CONNECTING)
+            .until(&place, "freezing the new instance", || async move {
+                match guard.freeze_copy(at, run).await {
+                    Ok(()) => Ok(Seen::There(())),
+                    Err(DataError::Unknown { why, .. }) => Ok(Seen::coming(why)),
+                    Err(other) => Err(other),
+                }
+            })
+            .await
     }
 
     pub(crate) fn is_same_place(&self) -> bool {
@@ -205,9 +219,13 @@ pub(crate) fn is_replica(found: &DbInstance) -> bool {
 
 /// The run that made a replica; its name if none is known.
 fn replica_run(found: &DbInstance) -> RunId {
-    let named = marks(found.tag_list()).run();
+    marks(found.tag_list()).run().unwrap_or_else(no_run)
+}
+
+/// What stands for the run that froze a replica, where none is known: it refuses writes by what it is.
+pub(crate) fn no_run() -> RunId {
     #[expect(clippy::expect_used, reason = "the text is a constant that the rules of a run's id allow")]
-    named.unwrap_or_else(|| RunId::new("read-replica").expect("a valid id"))
+    RunId::new("read-replica").expect("a valid id")
 }
 
 #[async_trait]
@@ -221,27 +239,24 @@ impl Store for RdsStore {
         if is_replica(&found) {
             return Ok(());
         }
-        let place = home.place(home.live());
-        self.guard(&place)?.freeze(side, &Endpoint::of(&found, &place)?, order).await
+        self.guard(&home.place(home.live()))?.freeze(&Endpoint::of(home, &found)?, order).await
     }
 
     async fn prove_frozen(&self, side: &SideName) -> Result<FreezeProof, DataError> {
         let (home, found) = self.live(side).await?;
-        let place = home.place(home.live());
-        self.guard(&place)?.prove(side, &Endpoint::of(&found, &place)?).await
+        self.guard(&home.place(home.live()))?.prove(&Endpoint::of(home, &found)?).await
     }
 
     async fn thaw(&self, side: &SideName) -> Result<(), DataError> {
         let (home, found) = self.live(side).await?;
-        let place = home.place(home.live());
-        let guard = self.guard(&place)?;
+        let guard = self.guard(&home.place(home.live()))?;
         // Before clients can write, not after: a mark that comes too late would hide what they wrote.
         let open = Marks::default().with("open", &home.account.time(&*self.clock));
         home.mark(found.db_instance_arn(), home.live(), &open).await?;
         // Opening a replica is the failover: whoever orders it has decided about what may be lost.
         let patience = self.patience(&Unattended, self.options.patience.0);
         let found = if is_replica(&found) { self.promoted(&patience, home).boxed().await? } else { found };
-        guard.thaw(side, &Endpoint::of(&found, &place)?).await
+        guard.thaw(&Endpoint::of(home, &found)?).await
     }
 
     async fn sync(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Synced, DataError> {

@@ -37,6 +37,9 @@ class Database:
 
     def promoted(self):
         alone = self.taken()
+        if alone.freeze:
+            # What a guard must see to: RDS takes minutes, and nobody renews the lease of the source here.
+            alone.freeze["until"] = None
         self.entries, self.freeze, self.source, self.held_at = alone.entries, alone.freeze, None, None
 
     def is_lapsed(self):
@@ -69,6 +72,10 @@ class Database:
             return {"lapsed": self.freeze["until"]}
         lease = told.get("lease")
         self.freeze = {"by": told["by"], "until": None if lease is None else time.time() + lease}
+        return {}
+
+    def adopt(self, told):
+        self.freeze = {"by": told["by"], "until": None}
         return {}
 
     def release(self, _):

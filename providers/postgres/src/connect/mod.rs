@@ -54,6 +54,15 @@ impl fmt::Debug for Login {
 /// Turns a reference into a secret, or says why it cannot.
 pub type Resolve<'a> = &'a dyn Fn(&SecretRef) -> Result<SecretString, String>;
 
+/// How long a server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// To take a connection, authentication included.
+    pub connect: Duration,
+    /// To end one statement that is not bulk work.
+    pub statement: Duration,
+}
+
 /// The database of one side, and how to get in.
 pub struct Server {
     name: SideName,
@@ -63,8 +72,7 @@ pub struct Server {
     application: Login,
     replication: Login,
     tls: Option<Arc<ClientConfig>>,
-    connect_timeout: Duration,
-    statement_timeout: Duration,
+    limits: Limits,
     idle: Mutex<Vec<Session>>,
     version: OnceLock<i32>,
 }
@@ -82,8 +90,21 @@ impl Server {
         options: &PostgresOptions,
         resolve: Resolve<'_>,
     ) -> Result<Self, PostgresError> {
+        let side = options.sides.get(name.as_str()).ok_or(PostgresError::Sides(options.sides.len()))?;
+        let limits = Limits { connect: options.connect_timeout.0, statement: options.statement_timeout.0 };
+        Self::of_side(name, side, limits, resolve)
+    }
+
+    /// The same for a provider that is built on this one and has options of its own.
+    ///
+    /// Fails when a value is none, when both users are one, or when a secret or the certificates cannot be had.
+    pub fn of_side(
+        name: &SideName,
+        side: &PostgresSide,
+        limits: Limits,
+        resolve: Resolve<'_>,
+    ) -> Result<Self, PostgresError> {
         let text = name.as_str();
-        let side = options.sides.get(text).ok_or(PostgresError::Sides(options.sides.len()))?;
         side.refuse_bad_values(text)?;
         let login = |user: &PostgresUser| login(text, &user.user, user.password.as_ref(), resolve);
         let (admin, application) = (login(&side.admin)?, login(&side.application)?);
@@ -95,14 +116,13 @@ impl Server {
             .map_err(|why| PostgresError::Certificate { side: text.to_owned(), why })?;
         Ok(Self {
             name: name.clone(),
-            place: format!("{}:{}/{}", side.host, side.port, side.database),
+            place: place(side),
             side: side.clone(),
             admin,
             application,
             replication,
             tls,
-            connect_timeout: options.connect_timeout.0,
-            statement_timeout: options.statement_timeout.0,
+            limits,
             idle: Mutex::default(),
             version: OnceLock::new(),
         })
@@ -112,17 +132,26 @@ impl Server {
     #[must_use]
     pub fn beside(&self, database: &str) -> Self {
         let side = PostgresSide { database: database.to_owned(), ..self.side.clone() };
+        Self { version: self.version.clone(), ..self.with(side) }
+    }
+
+    /// The same database and logins, another server: where one is not known before it is looked up. Connects to nothing.
+    #[must_use]
+    pub fn at(&self, host: &str, port: u16) -> Self {
+        self.with(PostgresSide { host: host.to_owned(), port, ..self.side.clone() })
+    }
+
+    fn with(&self, side: PostgresSide) -> Self {
         Self {
             name: self.name.clone(),
-            place: format!("{}:{}/{database}", side.host, side.port),
+            place: place(&side),
             side,
             admin: self.admin.clone(),
             application: self.application.clone(),
             replication: self.replication.clone(),
             tls: self.tls.clone(),
-            connect_timeout: self.connect_timeout,
-            statement_timeout: self.statement_timeout,
-            version: self.version.clone(),
+            limits: self.limits,
+            version: OnceLock::new(),
             idle: Mutex::default(),
         }
     }
@@ -192,7 +221,7 @@ impl Server {
         let session = self.open(&self.admin, database).await?;
         let settings = format!(
             "{SETTINGS}; SET statement_timeout = {}; SET lock_timeout = {}",
-            self.statement_timeout.as_millis(),
+            self.limits.statement.as_millis(),
             LOCK_TIMEOUT.as_millis()
         );
         session.batch_execute(&settings).await.map_err(|error| self.told(&error))?;
@@ -225,12 +254,12 @@ impl Server {
     }
 
     async fn open(&self, login: &Login, database: &str) -> Result<Session, DataError> {
-        match tokio::time::timeout(self.connect_timeout, self.connect(login, database)).await {
+        match tokio::time::timeout(self.limits.connect, self.connect(login, database)).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => Err(self.told(&error)),
             Err(_) => Err(DataError::Unreachable {
                 place: self.place.clone(),
-                why: format!("no answer within {:?}", self.connect_timeout),
+                why: format!("no answer within {:?}", self.limits.connect),
             }),
         }
     }
@@ -269,6 +298,10 @@ impl Server {
     pub fn replication_mode(&self) -> SslMode {
         self.side.replication.sslmode.unwrap_or(self.side.sslmode)
     }
+}
+
+fn place(side: &PostgresSide) -> String {
+    format!("{}:{}/{}", side.host, side.port, side.database)
 }
 
 fn login(

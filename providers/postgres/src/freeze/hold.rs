@@ -16,6 +16,17 @@ pub(super) const SHORT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hold<'a> {
     order: &'a FreezeOrder,
+    replicas: Replicas,
+}
+
+/// What becomes of a frozen server's physical replicas when they are promoted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Replicas {
+    /// They hold the lease as it was, which ends by itself.
+    #[default]
+    Lease,
+    /// They are frozen without an end.
+    Frozen,
 }
 
 /// What became of the attempt to renew.
@@ -32,8 +43,8 @@ fn micros(duration: Duration) -> i64 {
 }
 
 impl<'a> Hold<'a> {
-    pub(super) fn new(order: &'a FreezeOrder) -> Self {
-        Self { order }
+    pub(super) fn new(order: &'a FreezeOrder, replicas: Replicas) -> Self {
+        Self { order, replicas }
     }
 
     fn lease(self) -> Option<i64> {
@@ -60,9 +71,23 @@ impl<'a> Hold<'a> {
         }
     }
 
+    /// Makes the freeze that came with another server's data this run's own, and refuses clients for a short while. May be repeated.
+    pub(super) async fn adopt(self, server: &Server, session: &Session) -> Result<(), DataError> {
+        let (by, short) = (self.order.by.as_str(), micros(SHORT));
+        let adopted = session
+            .query_typed("SELECT switchover.adopt($1, $2)", &[(&by, Type::TEXT), (&short, Type::INT8)])
+            .await;
+        adopted.map(drop).map_err(|error| server.told_of_act(&error))
+    }
+
     /// Refuses clients for a short while.
     pub(super) async fn arm(self, server: &Server, session: &Session) -> Result<(), DataError> {
-        match self.step(server, session, "arm", Some(micros(SHORT))).await?.as_str() {
+        let (by, short) = (self.order.by.as_str(), micros(SHORT));
+        let armed = session
+            .query_typed_one("SELECT switchover.arm($1, $2)", &[(&by, Type::TEXT), (&short, Type::INT8)])
+            .await
+            .map_err(|error| server.told_of_act(&error))?;
+        match armed.get(0) {
             "armed" | "lapsed" => Ok(()),
             _ => Err(self.lost(server)),
         }
@@ -70,29 +95,20 @@ impl<'a> Hold<'a> {
 
     /// Says that the freeze is on, for as long as was ordered; false if it ran out before it could be said.
     pub(super) async fn hold(self, server: &Server, session: &Session) -> Result<bool, DataError> {
-        match self.step(server, session, "hold", self.lease()).await?.as_str() {
+        let (by, lease) = (self.order.by.as_str(), self.lease());
+        let replicas = self.replicas == Replicas::Frozen;
+        let held = session
+            .query_typed_one(
+                "SELECT switchover.hold($1, $2, $3)",
+                &[(&by, Type::TEXT), (&lease, Type::INT8), (&replicas, Type::BOOL)],
+            )
+            .await
+            .map_err(|error| server.told_of_act(&error))?;
+        match held.get(0) {
             "held" => Ok(true),
             "lapsed" => Ok(false),
             _ => Err(self.lost(server)),
         }
-    }
-
-    async fn step(
-        &self,
-        server: &Server,
-        session: &Session,
-        step: &str,
-        time: Option<i64>,
-    ) -> Result<String, DataError> {
-        let by = self.order.by.as_str();
-        session
-            .query_typed_one(
-                &format!("SELECT switchover.{step}($1, $2)"),
-                &[(&by, Type::TEXT), (&time, Type::INT8)],
-            )
-            .await
-            .map(|row| row.get(0))
-            .map_err(|error| server.told_of_act(&error))
     }
 
     fn lost(self, server: &Server) -> DataError {

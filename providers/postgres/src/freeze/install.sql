@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS switchover.state (
     copied text,
     handed text
 );
+-- The timeline of a server whose replicas stay frozen when they are promoted, while it is frozen itself.
+ALTER TABLE switchover.state ADD COLUMN IF NOT EXISTS timeline text;
 INSERT INTO switchover.state DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 -- Runs whose freeze ended by itself. None of them ever gets another.
@@ -32,6 +34,14 @@ CREATE TABLE IF NOT EXISTS switchover.mark (id text PRIMARY KEY, moment bigint N
 
 CREATE OR REPLACE FUNCTION switchover.micros() RETURNS bigint LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint $$;
+
+-- The timeline on which this server writes: a new one since a replica was promoted.
+CREATE OR REPLACE FUNCTION switchover.timeline() RETURNS text LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) $$;
+
+-- Whether this server was a replica of one that was frozen together with its replicas. The lease that stands here was the other's.
+CREATE OR REPLACE FUNCTION switchover.inherited() RETURNS boolean LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT EXISTS (SELECT FROM switchover.state WHERE timeline <> switchover.timeline()) $$;
 
 CREATE OR REPLACE FUNCTION switchover.close_executors() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -69,7 +79,7 @@ BEGIN
     IF session_user = {admin} THEN
         RETURN;
     END IF;
-    IF until > switchover.micros() THEN
+    IF until > switchover.micros() OR switchover.inherited() THEN
         RAISE EXCEPTION 'switchover: the database is frozen, writes are refused' USING ERRCODE = '25006',
             HINT = 'The roles are being swapped, or this is the stand-by. Write to the production.';
     END IF;
@@ -146,6 +156,25 @@ BEGIN
     outcome := 'taken';
 END $$;
 
+-- Makes the freeze that came with the data of another server this one's own: what became of the other's lease says nothing about a copy.
+-- Refuses clients for a short while, until `hold`.
+CREATE OR REPLACE FUNCTION switchover.adopt(by text, short bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was switchover.state;
+    until bigint;
+BEGIN
+    SELECT * INTO was FROM switchover.state FOR UPDATE;
+    SELECT last_value INTO until FROM switchover.register;
+    IF was.run = by AND was.held AND until = 9223372036854775807 AND NOT switchover.inherited() THEN
+        RETURN;
+    END IF;
+    PERFORM setval('switchover.register', switchover.micros() + short);
+    DELETE FROM switchover.lapsed;
+    -- The timeline stays until it is held: whoever is promoted refuses clients in between, however long that takes.
+    UPDATE switchover.state SET run = by, held = false, opened = true, copied = NULL, handed = NULL;
+END $$;
+
 -- Refuses clients from now on, for a short while; what was under way goes on.
 CREATE OR REPLACE FUNCTION switchover.arm(by text, short bigint) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -165,8 +194,9 @@ BEGIN
     RETURN CASE WHEN until > 1 AND until <= switchover.micros() THEN 'lapsed' ELSE 'armed' END;
 END $$;
 
--- Says that everybody is refused, for as long as was asked for.
-CREATE OR REPLACE FUNCTION switchover.hold(by text, lease bigint) RETURNS text
+-- Says that everybody is refused, for as long as was asked for; with `replicas`, every replica too, from its promotion on and without end.
+DROP FUNCTION IF EXISTS switchover.hold(text, bigint);
+CREATE OR REPLACE FUNCTION switchover.hold(by text, lease bigint, replicas boolean) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder text;
@@ -187,7 +217,7 @@ BEGIN
         PERFORM setval('switchover.register', until);
         RETURN 'lapsed';
     END IF;
-    UPDATE switchover.state SET held = true;
+    UPDATE switchover.state SET held = true, timeline = CASE WHEN replicas THEN switchover.timeline() END;
     RETURN 'held';
 END $$;
 
@@ -202,7 +232,7 @@ BEGIN
     IF was.held AND until > 1 AND until <= switchover.micros() THEN
         INSERT INTO switchover.lapsed VALUES (was.run, until) ON CONFLICT DO NOTHING;
     END IF;
-    UPDATE switchover.state SET run = NULL, held = false, opened = true;
+    UPDATE switchover.state SET run = NULL, held = false, opened = true, timeline = NULL;
     PERFORM pg_advisory_xact_lock(7305809174227322);
     PERFORM switchover.open_executors();
 END $$;

@@ -17,6 +17,9 @@
 //! - The admin (by `session_user`), and a superuser who switches triggers off on purpose.
 //! - Foreign tables' own data, and `TRUNCATE` of them before PostgreSQL 16: it is in another database.
 //!
+//! A copy of the server's storage has the freeze as well: a physical replica, and what is restored from a snapshot. Nobody renews its lease
+//! there; [`Freezer::with_replicas`] and [`Freezer::freeze_copy`] are for that.
+//!
 //! A lease ends by the server's clock. Large objects stay refused after a lease has run out until the first other write, which gives them back.
 
 mod hold;
@@ -30,11 +33,12 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchover::model::RunId;
 use switchover::port::{DataError, FreezeOrder, FreezeProof};
 use tokio::sync::Mutex;
 
 use crate::connect::{Server, Session};
-use hold::{Hold, Taken};
+use hold::{Hold, Replicas, Taken};
 
 pub(crate) use install::unguarded;
 pub use preflight::problems;
@@ -48,12 +52,22 @@ pub const GUARD: &str = "switchover_freeze";
 /// The schema that holds the state of a side. Belongs to the side, not to the data: it is never copied.
 pub const SCHEMA: &str = "switchover";
 
+/// What becomes of clients when a freeze is given up half-way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    /// Nobody holds the freeze that refuses them: they go on now, not when it ends by itself.
+    LetGo,
+    /// They were refused before, or are not to come in at all.
+    Refuse,
+}
+
 /// Freezes, proves and thaws one side.
 #[derive(Debug)]
 pub struct Freezer {
     server: Arc<Server>,
     grace: Duration,
     still_within: Duration,
+    replicas: Replicas,
     /// A connection of the application from before the freeze, as a pool keeps one.
     pooled: Mutex<Option<Session>>,
 }
@@ -61,12 +75,21 @@ pub struct Freezer {
 impl Freezer {
     /// For one side. Clients get `grace` to end their transactions; a proof waits for `still_within` until nothing moves.
     pub fn new(server: Arc<Server>, grace: Duration, still_within: Duration) -> Self {
-        Self { server, grace, still_within, pooled: Mutex::default() }
+        Self { server, grace, still_within, replicas: Replicas::default(), pooled: Mutex::default() }
+    }
+
+    /// The same; but a physical replica that is promoted while its source is frozen is frozen too, without an end, from its first moment
+    /// on. Else it would let clients in when the lease ran out that it got from its source, for nobody renews that there.
+    ///
+    /// That holds for every replica of the server, and until the server is thawed.
+    #[must_use]
+    pub fn with_replicas(self) -> Self {
+        Self { replicas: Replicas::Frozen, ..self }
     }
 
     /// For another database of the same side.
     pub(crate) fn beside(&self, server: Arc<Server>) -> Self {
-        Self::new(server, self.grace, self.still_within)
+        Self { replicas: self.replicas, ..Self::new(server, self.grace, self.still_within) }
     }
 
     /// What the side says of itself.
@@ -83,26 +106,47 @@ impl Freezer {
         let session = server.admin().await?;
         let seen = Seen::read(server, &session).await?;
         install::install(server, &session, &seen).await?;
-        let hold = Hold::new(order);
-        if hold.take(server, &session).await? == Taken::Fresh {
-            self.pool().await;
-            loop {
-                hold.arm(server, &session).await?;
-                let settled = wait::settle(server, &session, &hold, self.grace).await;
-                if let Err(error) = settled {
-                    // Clients are refused by a freeze that nobody holds: let them go on now, not when it ends by itself.
-                    if !seen.is_frozen() {
-                        drop(self.open(&session).await);
-                    }
-                    return Err(error);
-                }
-                if hold.hold(server, &session).await? {
-                    break;
-                }
-            }
-        }
+        let failing = if seen.is_frozen() { Failing::Refuse } else { Failing::LetGo };
+        self.hold(&session, &Hold::new(order, self.replicas), failing).await?;
         server.keep(session);
         Ok(())
+    }
+
+    /// Freezes a copy of another server's data, without an end: a server that was restored from a snapshot of its storage, or a replica that
+    /// was promoted. What stands there of a freeze came with the data: a lease that ran out was the other server's, and is no failure here.
+    ///
+    /// Only for a copy that no client was meant to write to. May be repeated. Where it fails the copy is not let go: it stays refused for 20
+    /// seconds, and a promoted replica of [`Self::with_replicas`] until it is frozen or thawed.
+    pub async fn freeze_copy(&self, by: &RunId) -> Result<(), DataError> {
+        let server = &*self.server;
+        let session = server.admin().await?;
+        let seen = Seen::read(server, &session).await?;
+        install::install(server, &session, &seen).await?;
+        let order = FreezeOrder { by: by.clone(), lease: None };
+        let hold = Hold::new(&order, Replicas::default());
+        hold.adopt(server, &session).await?;
+        self.hold(&session, &hold, Failing::Refuse).await?;
+        server.keep(session);
+        Ok(())
+    }
+
+    async fn hold(&self, session: &Session, hold: &Hold<'_>, failing: Failing) -> Result<(), DataError> {
+        let server = &*self.server;
+        if hold.take(server, session).await? == Taken::Renewed {
+            return Ok(());
+        }
+        self.pool().await;
+        loop {
+            hold.arm(server, session).await?;
+            let settled = wait::settle(server, session, hold, self.grace).await;
+            if settled.is_err() && failing == Failing::LetGo {
+                drop(self.open(session).await);
+            }
+            settled?;
+            if hold.hold(server, session).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Installs what a freeze needs, and puts a guard at every table, without refusing anybody: a freeze takes no lock on a table then.

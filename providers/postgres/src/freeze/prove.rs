@@ -22,6 +22,9 @@ const TARGETS: &str = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JO
     AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE') AND pg_catalog.has_table_privilege($1, c.oid, 'INSERT') \
     ORDER BY pg_catalog.random() LIMIT $2";
 
+/// A transaction that says itself that it writes.
+const WRITING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
+
 const LARGE: &str = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
 /// One write to try.
@@ -38,6 +41,10 @@ pub(super) async fn prove(
     within: Duration,
 ) -> Result<FreezeProof, DataError> {
     let session = server.admin().await?;
+    if recovers(server, &session).await? {
+        server.keep(session);
+        return prove_replica(server).await;
+    }
     refuse_open(server, &Seen::read(server, &session).await?)?;
     let bare = install::unguarded(server, &session).await?;
     if let Some(first) = bare.first() {
@@ -48,7 +55,7 @@ pub(super) async fn prove(
     let mut proof = FreezeProof { attempts: 0, refused: String::new(), position: None, still_ms: 0 };
     for client in [&old, &new] {
         for attempt in &attempts {
-            proof.refused = refused(server, client, attempt).await?;
+            proof.refused = refused(server, client, WRITING, attempt).await?;
             proof.attempts += 1;
         }
     }
@@ -60,6 +67,23 @@ pub(super) async fn prove(
     proof.position = still.position;
     proof.still_ms = u64::try_from(still.time.as_millis()).unwrap_or(u64::MAX);
     Ok(proof)
+}
+
+async fn recovers(server: &Server, session: &Session) -> Result<bool, DataError> {
+    let row = session.query_typed_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).await;
+    row.map(|row| row.get(0)).map_err(|error| server.told(&error))
+}
+
+/// A replica refuses every write as long as it replays, and what moves there is what its source writes.
+async fn prove_replica(server: &Server) -> Result<FreezeProof, DataError> {
+    let client = server.application().await?;
+    let attempt = Attempt {
+        statement: "CREATE SCHEMA switchover_attempt".to_owned(),
+        by: SqlState::READ_ONLY_SQL_TRANSACTION,
+    };
+    // Not even a transaction that only says that it writes is begun there.
+    let refused = refused(server, &client, "BEGIN", &attempt).await?;
+    Ok(FreezeProof { attempts: 1, refused, position: None, still_ms: 0 })
 }
 
 fn not_frozen(server: &Server, why: String) -> DataError {
@@ -103,13 +127,15 @@ async fn attempts(server: &Server, session: &Session) -> Result<Vec<Attempt>, Da
     Ok(attempts)
 }
 
-/// Tries one write in a transaction that says itself that it writes; it is rolled back whatever becomes of it.
-async fn refused(server: &Server, client: &Session, attempt: &Attempt) -> Result<String, DataError> {
+/// Tries one write in a transaction that begins so; it is rolled back whatever becomes of it.
+async fn refused(
+    server: &Server,
+    client: &Session,
+    begin: &str,
+    attempt: &Attempt,
+) -> Result<String, DataError> {
     let told = |error: &Error| server.told(error);
-    client
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
-        .await
-        .map_err(|error| told(&error))?;
+    client.batch_execute(begin).await.map_err(|error| told(&error))?;
     let outcome = client.batch_execute(&attempt.statement).await;
     client.batch_execute("ROLLBACK").await.map_err(|error| told(&error))?;
     let statement = &attempt.statement;

@@ -30,13 +30,18 @@ pub struct Seen {
     until: i64,
     /// The server's time.
     now: i64,
+    /// Whether the freeze came with the data of a server that was frozen together with its replicas, of which this was one.
+    inherited: bool,
     /// Which version of the freeze's parts is installed.
     pub(crate) version: Option<String>,
 }
 
+/// The timeline by way of JSON: what an older version installed has no such column.
 const QUERY: &str = "SELECT s.run, s.held, s.opened, s.copied, s.handed, r.last_value, \
     (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint, \
-    pg_catalog.obj_description('switchover'::pg_catalog.regnamespace, 'pg_namespace') \
+    pg_catalog.obj_description('switchover'::pg_catalog.regnamespace, 'pg_namespace'), \
+    CASE WHEN pg_catalog.pg_is_in_recovery() THEN false ELSE coalesce(pg_catalog.to_jsonb(s) ->> 'timeline' <> \
+      pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8), false) END \
     FROM switchover.state s, switchover.register r";
 
 impl Seen {
@@ -49,6 +54,7 @@ impl Seen {
             handed: None,
             until: OPEN,
             now: 0,
+            inherited: false,
             version: None,
         }
     }
@@ -74,22 +80,28 @@ impl Seen {
             until: row.get(5),
             now: row.get(6),
             version: row.get(7),
+            inherited: row.get(8),
         })
     }
 
     /// Whether clients are refused right now, and somebody was told so.
     pub fn is_frozen(&self) -> bool {
-        self.held && self.until > self.now
+        (self.held && self.until > self.now) || self.is_inherited()
+    }
+
+    /// Whether a replica was promoted of a server that was frozen together with its replicas: it is frozen until it is thawed.
+    fn is_inherited(&self) -> bool {
+        self.inherited && self.until != OPEN
     }
 
     /// Whether clients are refused right now, without an end.
     pub fn is_lasting(&self) -> bool {
-        self.held && self.until == LASTING
+        (self.held && self.until == LASTING) || self.is_inherited()
     }
 
     /// Whether clients may have written since the data was last known to be equal to the other side's.
     pub fn has_opened(&self) -> bool {
-        self.opened || self.until <= self.now
+        self.opened || (self.until <= self.now && !self.is_inherited())
     }
 
     /// Whether clients can write.
@@ -101,8 +113,9 @@ impl Seen {
         // What stands there was a run's id when it was written; whatever else somebody wrote is shown as unknown.
         let by = RunId::new(name).or_else(|_| RunId::new("unknown"));
         let (Ok(by), at) = (by, moment(self.until)) else { return Access::Writable };
-        if self.until > self.now {
-            let until = (self.until != LASTING).then_some(at).flatten();
+        if self.until > self.now || self.is_inherited() {
+            let lasts = self.until == LASTING || self.is_inherited();
+            let until = at.filter(|_| !lasts);
             return Access::Frozen { by, until };
         }
         at.map_or(Access::Writable, |at| Access::Lapsed { by, at })
@@ -110,7 +123,9 @@ impl Seen {
 
     /// When the freeze ran out, if it did.
     pub(crate) fn lapsed(&self) -> Option<Timestamp> {
-        (self.until != OPEN && self.until <= self.now).then(|| moment(self.until)).flatten()
+        (self.until != OPEN && self.until <= self.now && !self.is_inherited())
+            .then(|| moment(self.until))
+            .flatten()
     }
 }
 

@@ -296,3 +296,26 @@ async fn one_instance_on_both_sides_is_told() {
     assert!(seen.problems.iter().any(|it| it.fatal && it.message.contains("same instance")), "{seen:?}");
     assert_eq!(seen.sides[&sydney()].identity, seen.sides[&hongkong()].identity);
 }
+
+/// The lease is renewed on production. In the snapshot it stands as it was, and runs out before the copy is restored.
+#[tokio::test]
+async fn a_lease_that_runs_out_in_the_copy_stops_nothing() {
+    let world = World::new(RdsMethod::Snapshot).await;
+    world.slowly(0.3).await;
+    let store = world.store().await;
+    let lease = freeze_by("run-2", Some(Duration::from_millis(700)));
+    store.freeze(&hongkong(), &lease).await.unwrap();
+    let renewed = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            store.freeze(&hongkong(), &lease).await.unwrap();
+        }
+    };
+    let synced = tokio::select! {
+        synced = world.sync(SyncPurpose::Final, 2) => synced.unwrap(),
+        () = renewed => unreachable!("it never ends"),
+    };
+    assert!(synced.copied.complete, "{synced:?}");
+    let access = store.inspect(Depth::Glance).await.unwrap().sides[&sydney()].access.clone();
+    assert!(matches!(access, Access::Frozen { until: None, .. }), "{access:?}");
+}
