@@ -69,9 +69,6 @@ async fn a_client_finds_no_way_around_a_freeze_and_reads_go_on() {
     old.batch_execute("ROLLBACK TO s").await.unwrap();
     assert_eq!(refused(&old, "DELETE FROM entries").await, FROZEN);
     old.batch_execute("COMMIT").await.unwrap();
-    // An operator of the client's own in front of ours is not used.
-    old.batch_execute("SET search_path = evil, pg_catalog").await.unwrap();
-    assert_eq!(refused(&old, "INSERT INTO public.entries VALUES ('x', 'x')").await, FROZEN);
 
     assert_eq!(entries(A).await, before);
     let read = new.query_one("SELECT convert_from(lo_get($1), 'UTF8')", &[&large]).await.unwrap();
@@ -87,6 +84,32 @@ async fn a_client_finds_no_way_around_a_freeze_and_reads_go_on() {
         "SELECT pg_catalog.lo_create(0)",
     ] {
         assert_eq!(refused(&new, statement).await, "accepted", "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn operators_and_functions_of_a_clients_own_do_not_lead_around_a_freeze() {
+    fresh(ENTRIES).await;
+    let (pooled, freezer) = (app(A).await, freezer(A));
+    // Each would let the guard believe that nothing is frozen, or that the admin asks.
+    let evil = "CREATE SCHEMA evil;
+        CREATE FUNCTION evil.no(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+        CREATE FUNCTION evil.no(bigint, integer) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+        CREATE FUNCTION evil.yes(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+        CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
+        CREATE OPERATOR evil.> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.no);
+        CREATE OPERATOR evil.> (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = evil.no);
+        CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.yes)";
+    app(A).await.batch_execute(evil).await.unwrap();
+    freezer.freeze(&order("run-1", None)).await.unwrap();
+    for client in [&pooled, &app(A).await] {
+        client.batch_execute("SET search_path = evil, pg_catalog, public").await.unwrap();
+        let deceived = client.query_one("SELECT 2::bigint > 1", &[]).await.unwrap();
+        assert!(!deceived.get::<_, bool>(0), "the client's own operator is not in front");
+        for statement in ["INSERT INTO public.entries VALUES ('x', 'x')", "CREATE TABLE public.loot (x int)"]
+        {
+            assert_eq!(refused(client, statement).await, FROZEN, "{statement}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod dump;
 mod encrypting;
 mod escapes;
 mod freezing;
+mod handing;
 mod proxy;
 mod streaming;
 mod support;

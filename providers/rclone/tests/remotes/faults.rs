@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use switchover::port::{DataError, Depth, Store as _, SyncOrder, SyncPurpose};
-use switchover_tests::contract::store::{Watcher, order, sides};
+use switchover_tests::contract::store::{Watcher, freeze_by, order, sides};
 
 use super::application::content;
 use super::support::Remotes;
@@ -263,4 +263,132 @@ fn a_file_that_cannot_be_read_fails_the_sync_and_deletes_nothing() {
     let error = remotes.sync(2).unwrap_err();
     assert!(error.to_string().contains("kept") && error.to_string().contains("permission denied"), "{error}");
     assert!(to.join("gone").exists() && fs::read_to_string(to.join("kept")).unwrap() == "x");
+}
+
+/// rclone, but it is killed as soon as it is called like this.
+fn killed_at(folder: &Path, call: &str) -> PathBuf {
+    let text = format!("#!/bin/sh\ncase \"$1 $*\" in\n{call}) kill -9 $$ ;;\nesac\nexec rclone \"$@\"\n");
+    script(folder, "killed-rclone", &text)
+}
+
+#[test]
+fn an_rclone_that_is_killed_while_it_compares_is_not_believed() {
+    let mut remotes = Remotes::unguarded();
+    let [from, to] = remotes.paths();
+    put(&from.join("file"), "old");
+    put(&from.join("other"), "x");
+    remotes.sync(1).unwrap();
+    put(&from.join("file"), "changed");
+    for (number, call, told) in
+        [(2, "sync*--dry-run*", "cannot compare"), (3, "check*", "could not be compared")]
+    {
+        remotes.options.program = killed_at(remotes.folder.path(), call);
+        let error = remotes.sync(number).unwrap_err();
+        assert!(error.to_string().contains(told), "{call}: {error}");
+        let store = remotes.open();
+        let copied = remotes.run(store.inspect(Depth::Glance)).unwrap().sides[&sides()[1]].copied.clone();
+        assert_eq!(copied.unwrap().run.as_str(), "run-1", "{call}");
+    }
+    remotes.options.program = "rclone".into();
+    remotes.sync(4).unwrap();
+    assert_eq!(content(&to), content(&from));
+}
+
+#[test]
+fn a_remote_whose_listing_is_killed_is_not_taken_for_empty() {
+    let mut remotes = Remotes::unguarded();
+    let [from, to] = remotes.paths();
+    put(&from.join("file"), "x");
+    for side in sides() {
+        let remote = format!(":local:{}", remotes.path(&side).display());
+        remotes.options.sides.get_mut(side.as_str()).unwrap().remote = remote;
+    }
+    remotes.sync(1).unwrap();
+    put(&from.join("more"), "y");
+    for (number, call) in [(2, "lsjson*"), (3, "cat*"), (4, "lsf*")] {
+        remotes.options.program = killed_at(remotes.folder.path(), call);
+        let error = remotes.sync(number).unwrap_err();
+        assert!(matches!(error, DataError::Unreachable { .. }), "{call}: {error:?}");
+        assert_eq!(content(&to).len(), 1, "{call}");
+    }
+    remotes.options.program = "rclone".into();
+    remotes.sync(5).unwrap();
+    assert_eq!(content(&to), content(&from));
+}
+
+#[test]
+fn no_more_is_deleted_than_was_counted_before() {
+    let mut remotes = Remotes::unguarded();
+    let [from, to] = remotes.paths();
+    for number in 0..20 {
+        put(&from.join(format!("{number}")), "x");
+    }
+    remotes.sync(1).unwrap();
+    fs::remove_file(from.join("0")).unwrap();
+    put(&from.join("new"), "x");
+    // The rest goes once it was compared.
+    let text = format!(
+        "#!/bin/sh\ncase \"$1 $*\" in\nsync*--dry-run*) ;;\nsync*) rm {}/1* ;;\nesac\nexec rclone \"$@\"\n",
+        from.display()
+    );
+    remotes.options.program = script(remotes.folder.path(), "late-rclone", &text);
+    let error = remotes.sync(2).unwrap_err();
+    assert!(matches!(error, DataError::Guarded { .. }), "{error:?}");
+    assert!(content(&to).len() >= 20, "{:?}", content(&to).keys());
+}
+
+#[test]
+fn a_source_whose_files_are_all_gone_is_not_mirrored_even_if_it_may_overwrite() {
+    let remotes = Remotes::unguarded();
+    let [from, to] = remotes.paths();
+    put(&from.join("file"), "x");
+    remotes.sync(1).unwrap();
+    fs::remove_file(from.join("file")).unwrap();
+    for overwrite in [false, true] {
+        let order = SyncOrder { overwrite, ..order(&sides()[0], SyncPurpose::Routine, 2) };
+        let error = remotes.sync_as(&order).unwrap_err();
+        assert!(error.to_string().contains("an empty tree is never mirrored"), "{error}");
+        assert!(to.join("file").exists());
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_tree_that_is_not_mounted_is_not_mirrored() {
+    let remotes = Remotes::unguarded();
+    let [from, to] = remotes.paths();
+    put(&from.join("file"), "x");
+    remotes.sync(1).unwrap();
+    fs::rename(&from, from.with_extension("unmounted")).unwrap();
+    put(&from.join("lost+found/beneath"), "y");
+    let error = remotes.sync(2).unwrap_err();
+    assert!(error.to_string().contains("not mounted"), "{error}");
+    assert!(to.join("file").exists() && !to.join("lost+found").exists());
+}
+
+#[test]
+fn a_final_sync_whose_source_changes_or_whose_freeze_ends_until_the_last_moment_fails() {
+    let mut remotes = Remotes::new();
+    let [from, to] = remotes.paths();
+    put(&from.join("file"), "x");
+    remotes.sync(1).unwrap();
+    let late = from.join("late");
+    let cases = [(format!("echo late >'{}'", late.display()), 60), ("sleep 2".to_owned(), 2)];
+    for (number, (then, lease)) in (2..).zip(cases) {
+        let text = format!(
+            "#!/bin/sh\nrclone \"$@\"\ncode=$?\ncase \"$1\" in\ncheck) {then} ;;\nesac\nexit $code\n"
+        );
+        remotes.options.program = script(remotes.folder.path(), "then-rclone", &text);
+        let by = freeze_by(&format!("run-{number}"), Some(Duration::from_secs(lease)));
+        let store = remotes.open();
+        remotes.run(store.freeze(&sides()[0], &by)).unwrap();
+        let error = remotes.sync_as(&order(&sides()[0], SyncPurpose::Final, number)).unwrap_err();
+        let changed = error.to_string().contains("changed during the final sync");
+        assert!(changed || matches!(error, DataError::Lapsed { .. }), "{then}: {error:?}");
+        assert_eq!(changed, late.exists(), "{then}: {error:?}");
+        let copied = remotes.run(store.inspect(Depth::Glance)).unwrap().sides[&sides()[1]].copied.clone();
+        assert!(copied.is_none_or(|copied| !copied.complete), "{then}");
+        assert!(!to.join("late").exists());
+        drop(fs::remove_file(&late));
+        remotes.run(store.thaw(&sides()[0])).unwrap();
+    }
 }
