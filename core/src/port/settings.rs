@@ -108,9 +108,6 @@ pub enum SettingOutcome {
 /// Why a setting could not be read or changed. Only [`RemoteError::Unknown`] leaves open whether something was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
-    /// The provider has no scope for the environment.
-    #[error("the environment {0} is not configured for settings")]
-    NoScope(EnvironmentName),
     /// The value cannot be read back, so that compare-and-set is impossible.
     #[error(
         "{place}: {name} is hidden: it cannot be read back, so it cannot be compared before it is changed; \
