@@ -187,8 +187,10 @@ impl GitLab {
 }
 
 fn no_job(pipeline: &Pipeline, wanted: &str, jobs: &[wire::Job]) -> Site {
-    let like = jobs.iter().filter(|job| strsim::jaro_winkler(&job.name, wanted) >= LIKE);
-    let near: Vec<String> = like.map(|job| format!("`{}`", job.name)).take(3).collect();
+    let like = |job: &wire::Job| strsim::jaro_winkler(&job.name, wanted);
+    let mut near: Vec<&wire::Job> = jobs.iter().filter(|job| like(job) >= LIKE).collect();
+    near.sort_by(|a, b| like(b).total_cmp(&like(a)));
+    let near: Vec<String> = near.iter().take(3).map(|job| format!("`{}`", job.name)).collect();
     let hint = if near.is_empty() { String::new() } else { format!("; is {} meant?", near.join(" or ")) };
     Site::Nothing(format!("pipeline {} has no job `{wanted}`{hint}", pipeline.id))
 }

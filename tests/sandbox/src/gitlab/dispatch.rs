@@ -83,15 +83,28 @@ impl Ask<'_> {
         page(&Place { url: &self.call.url, params: self.params }, items)
     }
 
+    /// A project, with the caller's role as a number (<https://docs.gitlab.com/api/members/#roles>).
+    fn overview(&self, project: &Project) -> Value {
+        let level = match self.caller.role {
+            Role::Guest => 10,
+            Role::Reporter => 20,
+            Role::Developer => 30,
+            Role::Maintainer => 40,
+        };
+        json!({
+            "id": project.id,
+            "path_with_namespace": project.path,
+            "permissions": { "project_access": { "access_level": level }, "group_access": null },
+        })
+    }
+
     /// `/projects/:id` and everything below it.
     fn below(&self, project: &mut Project, rest: &[&str]) -> Result<Reply, ApiError> {
         let method = self.call.method.as_str();
         let (params, now) = (self.params, self.now);
         self.needs(Role::Reporter)?;
         match (method, rest) {
-            ("GET", []) => {
-                Ok(Reply::json(200, &json!({ "id": project.id, "path_with_namespace": project.path })))
-            }
+            ("GET", []) => Ok(Reply::json(200, &self.overview(project))),
             (_, ["variables", rest @ ..]) => self.variables(project, rest),
             ("GET", ["repository", "tags"]) => self.listed(&pipelines::tags(project, params)?),
             ("GET", ["repository", "tags", tag]) => pipelines::tag(project, tag),
