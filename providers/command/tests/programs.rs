@@ -1,5 +1,10 @@
 //! The programs of a side, as real ones: the contracts, and what happens when they hang, print, leave children behind or are missing.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "everything in this binary runs inside tests, where a panic is a failure"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

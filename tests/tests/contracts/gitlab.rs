@@ -123,22 +123,22 @@ impl Emulated {
         serde_json::from_value(options).unwrap()
     }
 
-    pub(crate) fn made(&self, options: &GitLabOptions, token: SecretString, meter: &Meter) -> Arc<GitLab> {
+    pub(crate) fn made(options: &GitLabOptions, token: SecretString, meter: &Meter) -> Arc<GitLab> {
         Arc::new(GitLab::new(options, token, meter.clone(), Arc::new(TokioClock::new())).unwrap())
     }
 
     /// The provider with a token of the seed.
     pub(crate) fn with(&self, token: &str) -> Arc<GitLab> {
-        self.made(&self.options(), self.server.token(token).unwrap(), &Meter::default())
+        Self::made(&self.options(), self.server.token(token).unwrap(), &Meter::default())
     }
 
     fn nobody(&self) -> Arc<GitLab> {
-        self.made(&self.options(), SecretString::from("glpat-nobody"), &Meter::default())
+        Self::made(&self.options(), SecretString::from("glpat-nobody"), &Meter::default())
     }
 
     fn nowhere(&self) -> Arc<GitLab> {
         let options = GitLabOptions { url: "http://127.0.53.9:1".to_owned(), ..self.options() };
-        self.made(&options, self.server.token("maintainer").unwrap(), &Meter::default())
+        Self::made(&options, self.server.token("maintainer").unwrap(), &Meter::default())
     }
 
     pub(crate) fn project(&self) -> Value {

@@ -56,7 +56,7 @@ fn reading_is_one_request_and_changing_two() {
     bench.run(async {
         bench.define(Some(&live()), &home(), &HeldSetting::plain(OLD)).await;
         let meter = Meter::default();
-        let side = bench.made(&bench.options(), bench.server.token("maintainer").unwrap(), &meter);
+        let side = Emulated::made(&bench.options(), bench.server.token("maintainer").unwrap(), &meter);
         side.read_settings(&["HOME_URL", "REMOTE_HOME_URL"]).await;
         assert_eq!(sent(&bench), ["GET variables"]);
         bench.server.clear_requests();
@@ -260,7 +260,7 @@ fn a_deploy_job_that_there_is_not_is_named_with_the_one_meant() {
     bench.run(async {
         let mut options = bench.options();
         options.environments.get_mut("live").unwrap().deploy_job = Some("deploy_liv".to_owned());
-        let side = bench.made(&options, bench.server.token("maintainer").unwrap(), &Meter::default());
+        let side = Emulated::made(&options, bench.server.token("maintainer").unwrap(), &Meter::default());
         let candidate = side.find(&live(), &release()).await.unwrap();
         let words = candidate.obstacles[0].to_string();
         let meant = format!("has no job `deploy_liv`; is `{DEPLOY}` or");
@@ -330,7 +330,7 @@ fn a_schedule_of_somebody_else_is_taken_over_only_if_allowed() {
         }
         assert!(switchover::port::Schedules::prove_write(&*side, &of_others.id).await.is_err());
         let options = GitLabOptions { take_ownership: true, ..bench.options() };
-        let side = bench.made(&options, bench.server.token("maintainer").unwrap(), &Meter::default());
+        let side = Emulated::made(&options, bench.server.token("maintainer").unwrap(), &Meter::default());
         switchover::port::Schedules::prove_write(&*side, &of_others.id).await.unwrap();
         assert_eq!(bench.project()["schedules"][1]["owner"]["username"], "somebody");
         assert_eq!(side.switch(&of_others.id, Activity::Active).await, Ok(Switched::Done));
