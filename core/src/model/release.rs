@@ -161,8 +161,11 @@ mod tests {
         let log =
             b"section_start:1:deploy\r\x1b[0K\x1b[32;1mDeploying\x1b[0;m\r\n10%\r50%\r100%\n\n\x07done\n";
         assert_eq!(LogTail::of(log).lines(), ["Deploying", "100%", "done"]);
-        let long: String = (0..50).map(|n| format!("line {n}\n")).collect();
-        assert_eq!(LogTail::of(long.as_bytes()).lines().first().map(String::as_str), Some("line 30"));
+        let many: Vec<String> = (0..50).map(|number| format!("line {number}")).collect();
+        assert_eq!(
+            LogTail::of(many.join("\n").as_bytes()).lines().first().map(String::as_str),
+            Some("line 30")
+        );
         assert_eq!(LogTail::of("é".repeat(900).as_bytes()).lines()[0].chars().count(), LogTail::WIDTH + 1);
         assert_eq!(LogTail::of(b"\xff\x1b[").lines(), ["\u{fffd}"]);
     }
