@@ -12,7 +12,7 @@ use switchover::port::{
     SettingChange, SettingOutcome, SettingView, Settings as _, Switched,
 };
 use switchover_gitlab::GitLabOptions;
-use switchover_sandbox::gitlab::{Edit, Ends};
+use switchover_sandbox::gitlab::{Edit, Ends, Script};
 use switchover_sandbox::{Fault, FaultRule};
 use switchover_tests::contract::settings::{HeldSetting, SettingsHarness as _};
 
@@ -265,6 +265,24 @@ fn a_deploy_job_that_there_is_not_is_named_with_the_one_meant() {
         let words = candidate.obstacles[0].to_string();
         let meant = format!("has no job `deploy_liv`; is `{DEPLOY}` or");
         assert!(words.contains(&meant), "{words}");
+    });
+}
+
+/// It has no state of its own among deployments; a job that nobody played is none.
+#[test]
+fn a_deployment_that_waits_for_a_runner_is_seen() {
+    let bench = Emulated::new();
+    bench.run(async {
+        let log = String::new();
+        let waits =
+            Script { job: DEPLOY.to_owned(), pending_ms: 60_000, takes_ms: 0, ends: Ends::Success, log };
+        bench.server.script(&waits);
+        let side = bench.with("maintainer");
+        let read = async || switchover::port::Releases::read(&*side, &live()).await.unwrap().under_way;
+        assert_eq!(read().await, []);
+        assert!(bench.server.play(&Emulated::press(&release())).is_some());
+        let under_way = read().await;
+        assert!(matches!(&under_way[..], [own] if own.state == DeploymentState::Pending), "{under_way:?}");
     });
 }
 

@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::server::{Edit, GitLab, Press, Script};
+use super::hand::{Edit, Press, Script};
+use super::server::GitLab;
 use crate::fault::FaultRule;
 use crate::log::RequestEntry;
 

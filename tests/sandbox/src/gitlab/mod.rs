@@ -28,6 +28,7 @@ mod control;
 mod deployments;
 mod dispatch;
 mod error;
+mod hand;
 mod job;
 mod jobs;
 mod page;
@@ -40,11 +41,12 @@ mod server;
 mod state;
 mod variables;
 
+pub use hand::{Edit, Press, Script};
 pub use job::Ends;
 pub use seed::{
     GitLabSeed, GitLabTokenSeed, JobSeed, ProjectSeed, Role, ScheduleSeed, Scope, TokenState, VariableSeed,
 };
-pub use server::{Edit, GitLab, Press, Script};
+pub use server::GitLab;
 
 /// The path below which the API is served.
 pub(crate) const BASE: &str = "/api/v4";

@@ -11,13 +11,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::job::{Course, Ends};
+use super::hand::{Edit, Press, Script};
+use super::job::Course;
 use super::state::State;
 use super::{BASE, GitLabSeed, control, deployments, dispatch, jobs, periods, schedules, variables};
 use crate::api::reply::Reply;
@@ -40,52 +40,6 @@ pub(super) struct Call {
     pub(super) query: String,
     pub(super) token: Option<SecretString>,
     pub(super) body: Vec<u8>,
-}
-
-/// How the jobs of a name go from now on.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Script {
-    /// The name of the job.
-    pub job: String,
-    /// How long it waits for a runner.
-    #[serde(default)]
-    pub pending_ms: u64,
-    /// How long it runs.
-    #[serde(default)]
-    pub takes_ms: u64,
-    /// How it ends.
-    #[serde(default)]
-    pub ends: Ends,
-    /// What it writes.
-    #[serde(default)]
-    pub log: String,
-}
-
-/// A variable that somebody else edits.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Edit {
-    /// The project's path.
-    pub project: String,
-    /// The variable's key.
-    pub key: String,
-    /// Its scope.
-    pub environment_scope: String,
-    /// Its value from now on; without one the variable is removed.
-    pub value: Option<String>,
-}
-
-/// A job on which somebody presses a button.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Press {
-    /// The project's path.
-    pub project: String,
-    /// The tag of its pipeline.
-    pub tag: String,
-    /// Its name.
-    pub job: String,
 }
 
 #[derive(Debug)]
