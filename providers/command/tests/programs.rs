@@ -142,7 +142,8 @@ impl ReleasesHarness for Stand {
         self.ends(match ending {
             Ending::Well => "sleep 0.1; echo $SWITCHOVER_RELEASE > $WORLD/current-$SWITCHOVER_ENVIRONMENT",
             Ending::Badly => "echo 'no room on the disk' >&2; exit 3",
-            Ending::Never => "sleep 600",
+            // Until the test is over and its folder gone.
+            Ending::Never => "while [ -e $WORLD/ending ]; do sleep 0.1; done",
         });
     }
 
