@@ -149,6 +149,22 @@ id!(
     StoreName, "a store's name", 64, word
 );
 id!(
+    /// The name of a setting: a value that depends on the role (a CI/CD variable's key has at most 255 characters at GitLab).
+    SettingName, "a setting's name", 255, word
+);
+id!(
+    /// The name of a release, as its tag says it (`v4.4.0`).
+    ReleaseName, "a release's name", 255, printable
+);
+id!(
+    /// The key of one deployment, as its service gives it.
+    DeploymentId, "a deployment's id", 128, word
+);
+id!(
+    /// The key of one schedule, as its service gives it.
+    ScheduleId, "a schedule's id", 128, word
+);
+id!(
     /// The name of an address, the same on both sides: an Elastic IP's `Name` tag (at most 256 characters at AWS).
     AddressName, "an address name", 256, printable
 );

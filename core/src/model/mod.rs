@@ -6,17 +6,21 @@ mod data;
 mod id;
 mod pair;
 mod record;
+mod release;
+mod setting;
 mod store;
 
 pub use address::{AddressKind, Addresses};
 pub use backup::{Backup, BackupState, Manifest, Verification};
 pub use data::{BackupKey, Direction, KeyError, StoreRef, StoreRefError};
 pub use id::{
-    AddressName, CheckName, DnsName, EnvironmentName, IdError, PairName, RunId, ServiceName, SideName,
-    StepId, StoreName, ZoneName,
+    AddressName, CheckName, DeploymentId, DnsName, EnvironmentName, IdError, PairName, ReleaseName, RunId,
+    ScheduleId, ServiceName, SettingName, SideName, StepId, StoreName, ZoneName,
 };
 pub use pair::{
     DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,
 };
 pub use record::{Record, RecordData, RecordId, RecordKind, RecordValue, Ttl};
+pub use release::{Activity, Deployment, DeploymentState, LogTail, Schedule};
+pub use setting::{Fingerprint, FingerprintSalt, SettingAttributes, SettingKind, SettingValue};
 pub use store::{StorePolicy, Timetable};

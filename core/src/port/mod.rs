@@ -4,9 +4,14 @@ mod address_book;
 mod backups;
 mod check;
 mod clock;
+mod embargo;
 mod meter;
 mod name_service;
+mod releases;
+mod remote;
 mod resolver;
+mod schedules;
+mod settings;
 mod state_store;
 mod store;
 
@@ -17,9 +22,18 @@ pub use address_book::{AddressBook, AddressError, Attachment, Identity, Listing,
 pub use backups::Backups;
 pub use check::{Check, CheckFailure, Subject};
 pub use clock::{Clock, Entropy};
+pub use embargo::{Embargo, EmbargoView, Imposed, Reach};
 pub use meter::Meter;
 pub use name_service::{Conflict, NameError, NameService, RecordChange, ZoneView};
+pub use releases::{
+    Candidate, DeployOrder, Deploying, Obstacle, Progress, ReleaseError, ReleaseView, Releases,
+};
+pub use remote::RemoteError;
 pub use resolver::{Answer, DnsServer, ResolveError, Resolver};
+pub use schedules::{Schedules, Switched};
+pub use settings::{
+    Absence, Found, Reading, Setting, SettingChange, SettingError, SettingOutcome, SettingView, Settings,
+};
 pub use state_store::{Appended, Beat, StateError, StateStore};
 pub use store::{
     Access, Advance, Copied, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Method, Overseer, Store,

@@ -15,6 +15,8 @@
 //! `GET /files/NAME` and `GET /files` read. While `maintenance.json` lies in its directory and the `until` in it has not passed, it
 //! answers 503 to writes, so that Switchover can freeze it. [`client`] has its clients.
 //!
+//! Beside them stand any number of [GitLab servers](gitlab), each with its own port and controls.
+//!
 //! [`Sandbox::start`] takes a [`Seed`], which says what there is and where it listens, and gives accessors,
 //! snapshots for assertions, a log of requests, and control over what goes wrong. The same control is to be had
 //! over HTTP below `/sandbox/` on the API's port:
@@ -54,6 +56,7 @@ mod connection;
 mod control;
 mod dns;
 mod fault;
+pub mod gitlab;
 mod ids;
 mod log;
 mod sandbox;

@@ -22,6 +22,7 @@ use crate::dns::authority::{Authority, DnsSettings};
 use crate::dns::resolver::Resolver;
 use crate::dns::wire::{Sockets, Wire};
 use crate::fault::{FaultRule, Faults};
+use crate::gitlab::GitLab;
 use crate::log::RequestEntry;
 use crate::seed::resolve::Plot;
 use crate::seed::{LimitSeed, Seed, SeedError};
@@ -81,6 +82,7 @@ pub struct Sandbox {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     dns: Vec<DnsServer>,
+    gitlab: Vec<GitLab>,
 }
 
 /// Gives the servers of `hickory` a `Debug`.
@@ -105,6 +107,13 @@ impl Sandbox {
         let resolvers = start_resolvers(&plot, &servers, &mut dns).await?;
         let mut tasks = JoinSet::new();
         let sites = start_sites(&plot, &mut tasks, &stopping).await?;
+        let mut gitlab = Vec::new();
+        for seed in &plot.gitlab {
+            let (listener, address) = listen(&format!("GitLab {}", seed.name), seed.listen).await?;
+            let (server, running) = GitLab::new(seed.clone(), listener, address, stopping.clone());
+            tasks.spawn(running);
+            gitlab.push(server);
+        }
         let (listener, api) = listen("the API", plot.api).await?;
         let world = Arc::new(World {
             state: Mutex::new(plot.state()),
@@ -120,7 +129,7 @@ impl Sandbox {
             world.publish_at_once(zone);
         }
         tasks.spawn(serve_api(world.clone(), listener));
-        Ok(Sandbox { world, api, stop, tasks, dns })
+        Ok(Sandbox { world, api, stop, tasks, dns, gitlab })
     }
 
     /// The base URL of the API, as clients take it: it ends in `/client/v4`.
@@ -131,6 +140,16 @@ impl Sandbox {
     /// The URL below which the controls are.
     pub fn control_url(&self) -> String {
         format!("http://{}/sandbox", self.api)
+    }
+
+    /// The GitLab servers.
+    pub fn gitlab_servers(&self) -> &[GitLab] {
+        &self.gitlab
+    }
+
+    /// The GitLab server of that name.
+    pub fn gitlab(&self, name: &str) -> Option<&GitLab> {
+        self.gitlab.iter().find(|server| server.name() == name)
     }
 
     /// The authoritative name servers.
@@ -243,6 +262,7 @@ impl Sandbox {
     /// Brings everything back to what the seed says.
     pub fn reset(&self) {
         self.world.reset();
+        self.gitlab.iter().for_each(GitLab::reset);
     }
 
     /// Stops everything. Requests under way may end; those that hang are cut off. Nothing listens afterwards.

@@ -36,8 +36,12 @@
 pub mod address_book;
 pub mod backups;
 pub mod check;
+pub mod embargo;
 pub mod name_service;
+pub mod releases;
 pub mod resolver;
+pub mod schedules;
+pub mod settings;
 pub mod state_store;
 pub mod store;
 

@@ -22,7 +22,7 @@ use crate::world::{Call, World};
 const LONGEST_BODY: usize = 16 << 20;
 
 /// How a call ends for the client.
-enum End {
+pub(crate) enum End {
     Answered(Reply),
     /// Nothing is ever said.
     Silent,
@@ -77,14 +77,23 @@ async fn run(world: Arc<World>, call: Call, number: usize, course: Course) -> En
         world.expire(token);
     }
     sleep(course.before).await;
-    let end = carry_out(&world, &call, number, course.fault).await;
+    let end = carry_out(&|| world.work(number, &call), course.fault, VOICE).await;
     sleep(course.after).await;
     world.ended(number, if let End::Answered(reply) = &end { Some(reply.status) } else { None });
     end
 }
 
-async fn carry_out(world: &World, call: &Call, number: usize, fault: Option<Fault>) -> End {
-    let work = || world.work(number, call);
+/// How an API sounds when it fails: its error body, and its answer to too many requests.
+#[derive(Clone, Copy)]
+pub(crate) struct Voice {
+    pub(crate) failure: fn(u16, u32, &str) -> Reply,
+    pub(crate) limited: fn(Option<u64>) -> Reply,
+}
+
+const VOICE: Voice = Voice { failure, limited };
+
+/// Does the work of a call, or what a fault makes of it.
+pub(crate) async fn carry_out(work: &(dyn Fn() -> Reply + Sync), fault: Option<Fault>, voice: Voice) -> End {
     let work_if = |applied: bool| {
         if applied {
             work();
@@ -109,12 +118,12 @@ async fn carry_out(world: &World, call: &Call, number: usize, fault: Option<Faul
         }
         Fault::Status { status, applied } => {
             work_if(applied);
-            End::Answered(failure(status, u32::from(status), "The service is not available"))
+            End::Answered((voice.failure)(status, u32::from(status), "The service is not available"))
         }
-        Fault::RateLimited { retry_after } => End::Answered(limited(retry_after)),
+        Fault::RateLimited { retry_after } => End::Answered((voice.limited)(retry_after)),
         Fault::ErrorBody { code, message, applied } => {
             work_if(applied);
-            End::Answered(failure(200, code, &message))
+            End::Answered((voice.failure)(200, code, &message))
         }
         Fault::Html { status, applied } => {
             work_if(applied);

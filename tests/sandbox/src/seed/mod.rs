@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::api::auth::{Permission, TokenStatus};
 use crate::dns::Answering;
+use crate::gitlab::GitLabSeed;
 use crate::zone::{Kind, Plan, Refusal};
 
 /// The file as it is written.
@@ -41,6 +42,9 @@ pub struct Seed {
     /// The sites.
     #[serde(default)]
     pub sites: Vec<SiteSeed>,
+    /// The GitLab servers.
+    #[serde(default)]
+    pub gitlab: Vec<GitLabSeed>,
 }
 
 /// Where and how the API is served.

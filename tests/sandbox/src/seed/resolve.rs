@@ -11,6 +11,7 @@ use crate::api::limit::{Limiter, Policy};
 use crate::dns::authority::DnsSettings;
 use crate::dns::publish::Edge;
 use crate::fault::Faults;
+use crate::gitlab::GitLabSeed;
 use crate::ids;
 use crate::log::Log;
 use crate::world::State;
@@ -29,6 +30,7 @@ pub(crate) struct Plot {
     pub(crate) servers: Vec<ServerPlot>,
     pub(crate) resolvers: Vec<ResolverPlot>,
     pub(crate) sites: Vec<SiteSeed>,
+    pub(crate) gitlab: Vec<GitLabSeed>,
 }
 
 /// A name server to start.
@@ -65,6 +67,7 @@ impl Seed {
     /// Checks everything.
     pub(crate) fn resolve(&self) -> Result<Plot, SeedError> {
         distinct("token", self.tokens.iter().map(|token| token.name.as_str()))?;
+        distinct("GitLab server", self.gitlab.iter().map(|server| server.name.as_str()))?;
         distinct("zone", self.zones.iter().map(|zone| zone.name.as_str()))?;
         distinct("name server", self.dns.iter().map(|server| server.name.as_str()))?;
         distinct("resolver", self.resolvers.iter().map(|resolver| resolver.name.as_str()))?;
@@ -85,6 +88,7 @@ impl Seed {
                 .map(|seed| resolver(seed, &name_servers))
                 .collect::<Result<_, _>>()?,
             sites: self.sites.iter().map(|site| self.with_files(site)).collect(),
+            gitlab: self.gitlab.clone(),
             zones,
         })
     }

@@ -17,6 +17,8 @@ The command finds the sandbox by its environment:
   SANDBOX_DNS            addresses of the authoritative name servers, with commas between
   SANDBOX_RESOLVER       addresses of the caching resolvers, with commas between
   CLOUDFLARE_API_TOKEN   the seed's first token
+  SANDBOX_GITLAB         the URL of the first GitLab server, if there is one
+  GITLAB_TOKEN           its first token
 
 Options:
   -h, --help       print this

@@ -101,5 +101,11 @@ fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
     if let Some(token) = sandbox.first_token() {
         variables.push(("CLOUDFLARE_API_TOKEN", token.expose_secret().to_owned()));
     }
+    if let Some(server) = sandbox.gitlab_servers().first() {
+        variables.push(("SANDBOX_GITLAB", server.url()));
+        if let Some(token) = server.first_token() {
+            variables.push(("GITLAB_TOKEN", token.expose_secret().to_owned()));
+        }
+    }
     variables
 }

@@ -6,6 +6,9 @@ use switchover_sandbox::Sandbox;
 pub(crate) fn listening(sandbox: &Sandbox) -> String {
     let mut rows = vec![("API".to_owned(), sandbox.api_url(), "Cloudflare's v4 DNS API".to_owned())];
     rows.push(("control".into(), sandbox.control_url(), "faults, log, reset".into()));
+    for server in sandbox.gitlab_servers() {
+        rows.push(("GitLab".into(), server.url(), server.name().to_owned()));
+    }
     for server in sandbox.dns_servers() {
         rows.push(("DNS".into(), server.address.to_string(), server.name));
     }
