@@ -4,6 +4,7 @@
 //!   fake/      World ─► FakeNames  FakeAddresses  FakeCheck  FakeResolver  MemoryStore      for tests of core
 //!                          └──────────── all on one VirtualClock ───────────┘
 //!   contract/  state_store  name_service  address_book  check  resolver  store  backups    for tests of providers
+//!   polls      a future that is dropped after so many polls
 //! ```
 //!
 //! The fakes are stricter than the real things: a caller that breaks a port's contract panics, and so fails its test. Faults are
@@ -28,3 +29,4 @@
 
 pub mod contract;
 pub mod fake;
+pub mod polls;

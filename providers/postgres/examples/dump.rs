@@ -54,8 +54,7 @@ fn options(database: &str, location: &str, compression: u8) -> Result<PostgresOp
         sides.insert(side.to_owned(), side_options);
     }
     let backups = serde_json::json!({ "path": location });
-    let options =
-        serde_json::json!({ "method": "dump", "sides": sides, "backups": backups, "compression": compression });
+    let options = serde_json::json!({ "method": "dump", "sides": sides, "backups": backups, "compression": compression });
     Ok(serde_json::from_value(options)?)
 }
 

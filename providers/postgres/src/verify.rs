@@ -56,6 +56,30 @@ pub(crate) async fn sums(
     Ok(sums)
 }
 
+/// The part of a database that is read in no time, smallest tables first, and the tables that are too large to be part of it.
+pub(crate) async fn small_part(
+    server: &Server,
+    session: &Session,
+    content: &Content,
+    most: i64,
+) -> Result<(Content, Vec<Name>), DataError> {
+    let rows = session.query_typed(SIZES, &[]).await.map_err(|error| server.told(&error))?;
+    let mut left = most;
+    let (mut small, mut large) = (content.clone(), Vec::new());
+    for row in rows {
+        let name = Name { schema: row.get(0), name: row.get(1) };
+        left = left.saturating_sub(row.get(2));
+        if left < 0 && small.tables.remove(&name).is_some() {
+            large.push(name);
+        }
+    }
+    Ok((small, large))
+}
+
+const SIZES: &str = "SELECT n.nspname::text, c.relname::text, s.size FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (SELECT pg_catalog.pg_relation_size(c.oid) AS size) s \
+    WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'switchover') ORDER BY s.size";
+
 /// Compares both sides; the rows in all, or the first difference in words.
 pub(crate) async fn compare(
     from: (&Server, &Session),

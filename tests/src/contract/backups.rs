@@ -1,16 +1,14 @@
 //! The contract of [`Backups`]: whole or partial, never in between; restored as it was taken, or not at all.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use async_trait::async_trait;
 use switchover::model::{Backup, BackupKey, BackupState, Manifest, SideName, Verification};
 use switchover::port::{Backups, DataError};
 
 use super::store::{Content, Refused, Watcher, key, sides};
+use crate::polls::polled;
 
 /// The backups of a store on both sides of a pair of [`sides`], and its clients.
 ///
@@ -243,21 +241,6 @@ pub async fn a_backup_is_removed_once_and_for_all(harness: &impl BackupsHarness)
     assert_eq!(listed(harness).await.into_keys().collect::<Vec<_>>(), [key(3)]);
     assert!(matches!(restored(harness, 1, &standby).await, Err(DataError::BadBackup { .. })));
     assert!(complete(&created(harness, &production, 1).await));
-}
-
-/// Polls so many times at most and drops; the end, if it came to one.
-async fn polled<T>(work: impl Future<Output = T>, polls: u32) -> Option<T> {
-    let mut work = pin!(work);
-    let mut left = polls;
-    poll_fn(|context| {
-        left = left.saturating_sub(1);
-        match work.as_mut().poll(context) {
-            Poll::Ready(end) => Poll::Ready(Some(end)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// One more than the two before: few tries reach any moment.

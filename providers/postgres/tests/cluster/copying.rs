@@ -1,5 +1,6 @@
 //! Everything is copied anew: where a slot was lost, and over a stand-by that diverged.
 
+use switchover::model::Verification;
 use switchover::port::{DataError, Depth, Store as _, SyncOrder, SyncPurpose};
 use switchover_tests::contract::store::{Watcher, freeze_by, order};
 
@@ -145,4 +146,30 @@ async fn a_routine_sync_carries_sequences_and_refreshes_materialized_views() {
     assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (6, true));
     let refused = app(B).await.batch_execute("REFRESH MATERIALIZED VIEW totals").await;
     assert!(refused.is_err(), "the stand-by stays frozen for clients");
+}
+
+/// Else the time for which writes are refused would grow with the database.
+#[tokio::test]
+async fn a_final_sync_counts_no_table_that_takes_long_and_says_so() {
+    let large = "CREATE TABLE large (id int PRIMARY KEY, body text NOT NULL); ALTER TABLE large ALTER body SET STORAGE PLAIN;
+        INSERT INTO large SELECT n, repeat('x', 7000) FROM generate_series(1, 9000) n";
+    fresh(&format!("{ENTRIES}; {large}")).await;
+    bare(B).await;
+    put(A, "a", "1").await;
+    sync(A, SyncPurpose::Routine, 1).await.unwrap();
+    direct().freeze(&side(A), &freeze_by("run-2", LEASE)).await.unwrap();
+    for verify in [Verification::Counts, Verification::Content] {
+        let last = SyncOrder { verify, ..order(&side(A), SyncPurpose::Final, 2) };
+        let done = direct().sync(&last, &Watcher::lenient()).await.unwrap();
+        assert!(done.copied.complete);
+        let counted = verify == Verification::Counts;
+        assert_eq!(done.copied.verified, if counted { Verification::None } else { verify });
+        assert_eq!(done.items, if counted { 1 } else { 9001 });
+        assert_eq!(
+            done.notes.iter().any(|note| note.ends_with(": public.large")),
+            counted,
+            "{:?}",
+            done.notes
+        );
+    }
 }

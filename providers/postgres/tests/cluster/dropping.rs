@@ -61,7 +61,7 @@ async fn a_final_sync_that_is_dropped_at_any_moment_can_be_gone_on_with_or_taken
     let mut expected = entries(from).await;
     let (mut ends, mut turned) = (0, 0);
     for round in 1_u32..400 {
-        let polls = usize::try_from(round).unwrap() / 2 + 1;
+        let polls = round / 2 + 1;
         let key = format!("round {round}");
         put(from, &key, "x").await;
         expected.insert(key, "x".into());

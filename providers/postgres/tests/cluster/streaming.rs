@@ -1,13 +1,12 @@
 //! The stream between two clusters: set up, turned round, lost, broken, and dropped at every moment.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use switchover::model::Verification;
 use switchover::port::{DataError, Depth, Store as _, SyncOrder, SyncPurpose, Synced};
 use switchover_postgres::Streaming;
 use switchover_tests::contract::store::{Watcher, freeze_by, order};
+use switchover_tests::polls::polled;
 use tokio::time::timeout;
 
 use crate::contract::streaming;
@@ -358,18 +357,8 @@ async fn lag_is_measured_while_the_receiver_is_away() {
 }
 
 /// Polls a sync so many times at most and drops it.
-pub(crate) async fn dropped(order: &SyncOrder, polls: usize) -> Option<Result<Synced, DataError>> {
-    let (store, watcher) = (direct(), Watcher::lenient());
-    let mut sync = store.sync(order, &watcher);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        sync.as_mut().poll(context).map(Some)
-    })
-    .await
+pub(crate) async fn dropped(order: &SyncOrder, polls: u32) -> Option<Result<Synced, DataError>> {
+    polled(direct().sync(order, &Watcher::lenient()), polls).await
 }
 
 #[tokio::test]

@@ -1,31 +1,11 @@
 //! A process that dies at any moment: what it left is never taken for a copy, and the next one gets to the end.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
 use switchover_rds::RdsMethod;
 use switchover_tests::contract::store::{Content, Watcher, order};
+use switchover_tests::polls::polled;
 
 use crate::world::{World, hongkong, sydney};
-
-/// Polls a sync so many times at most, and drops it; its end, if it came to one.
-async fn polled(world: &World, order: &SyncOrder, polls: u32) -> Option<Result<Synced, DataError>> {
-    let (store, watcher) = (world.store().await, Watcher::lenient());
-    let mut sync = pin!(store.sync(order, &watcher));
-    let mut left = polls;
-    poll_fn(|context| {
-        let Some(rest) = left.checked_sub(1) else { return Poll::Ready(None) };
-        left = rest;
-        match sync.as_mut().poll(context) {
-            Poll::Ready(end) => Poll::Ready(Some(end)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// Numbers of polls that grow by a third or so: dense at first, and at the end of a long sync still many.
 fn growing() -> impl Iterator<Item = u32> {
@@ -53,7 +33,7 @@ async fn dropped_routine_syncs(method: RdsMethod) {
         let old = world.read(&sydney()).await;
         world.wrote(&hongkong(), "counter", &number.to_string()).await;
         let new = world.read(&hongkong()).await;
-        let end = polled(&world, &order, polls).await;
+        let end = polled(world.ordered(&order), polls).await;
         if method == RdsMethod::Snapshot {
             is_old_or_new(&world, &order, &old, &new).await;
         }
@@ -90,7 +70,7 @@ async fn dropped_final_syncs(method: RdsMethod) {
         world.wrote(&hongkong(), "counter", &number.to_string()).await;
         world.freeze(&hongkong(), number).await;
         let order = order(&hongkong(), SyncPurpose::Final, number);
-        let end = polled(&world, &order, polls).await;
+        let end = polled(world.ordered(&order), polls).await;
         let again = world.ordered(&order).await.unwrap();
         assert!(again.copied.complete, "{again:?}");
         assert_eq!(world.read(&sydney()).await, world.read(&hongkong()).await);

@@ -1,12 +1,9 @@
 //! What must not be destroyed, and what a sync leaves that did not come to its end.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
-
 use switchover::model::{BackupKey, SideName};
-use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
+use switchover::port::{DataError, Depth, SyncOrder, SyncPurpose, Synced};
+
+use crate::polls::polled;
 
 use super::{
     Content, StoreHarness, Watcher, arrived, content, freeze_by, order, seen, seen_at, sides, synced, wrote,
@@ -184,7 +181,7 @@ pub async fn a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next(harne
         let new = harness.read(&production).await;
         let order = order(&production, SyncPurpose::Routine, number);
         let store = harness.store().await;
-        let ended = polled(store.clone(), &order, polls).await;
+        let ended = polled(store.sync(&order, &Watcher::lenient()), polls).await;
         drop(store);
         let found = harness.read(&standby).await;
         nothing_half(&found, &old, &new);
@@ -207,23 +204,6 @@ pub async fn a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next(harne
         (polls, step) = (polls + step.max(1), polls);
     }
     panic!("a sync of a few entries needs more than {polls} polls");
-}
-
-/// Polls a sync so many times at most and drops it; its end, if it came to one.
-async fn polled(store: Arc<dyn Store>, order: &SyncOrder, polls: u32) -> Option<Result<Synced, DataError>> {
-    let watcher = Watcher::lenient();
-    let mut sync = pin!(store.sync(order, &watcher));
-    let mut left = polls;
-    poll_fn(|context| {
-        let Some(rest) = left.checked_sub(1) else { return Poll::Ready(None) };
-        left = rest;
-        match sync.as_mut().poll(context) {
-            Poll::Ready(end) => Poll::Ready(Some(end)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// A side that does not answer is named, with the reason; the other one is read as ever.
