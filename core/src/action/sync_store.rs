@@ -12,7 +12,7 @@ use super::perform::{doubling, milliseconds};
 use super::store::{IN_FLIGHT, failed, find, inspect, side};
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
-use crate::model::{BackupKey, Direction, RunId, StoreRef, Verification};
+use crate::model::{BackupKey, Direction, Manifest, RunId, StoreRef, Verification};
 use crate::port::{Access, Copied, DataError, Inspection, SyncOrder, SyncPurpose, Synced};
 
 /// How often a sync looks whether somebody asked to stop.
@@ -29,7 +29,7 @@ pub struct SyncStore {
     /// What for.
     pub purpose: SyncPurpose,
     /// The key of the backup; `None`: the minute in which the run began, in UTC, or the first one after it under which there is no backup
-    /// of the other side.
+    /// but this run's own.
     pub key: Option<BackupKey>,
     /// How to compare afterwards.
     pub verify: Verification,
@@ -50,7 +50,7 @@ impl<'a> Syncing<'a> {
         Self { action, synced: None }
     }
 
-    /// Two swaps in one minute would give two sides' backups one key.
+    /// Two runs in one minute would give two backups one key, and the second would restore what the first had made.
     async fn key(&self, context: &Context<'_>) -> Result<BackupKey, DataError> {
         if let Some(key) = &self.action.key {
             return Ok(key.clone());
@@ -61,10 +61,14 @@ impl<'a> Syncing<'a> {
             let Some(backups) = context.ports.backups.get(&self.action.store) else { return Ok(key) };
             let found = backups.find(&key).await?.and_then(|backup| backup.manifest);
             match (found, minute.checked_add(SignedDuration::from_mins(1))) {
-                (Some(of), Ok(next)) if of.source != *self.action.direction.from() => minute = next,
+                (Some(of), Ok(next)) if !self.is_of_this_run(&of, context) => minute = next,
                 _ => return Ok(key),
             }
         }
+    }
+
+    fn is_of_this_run(&self, backup: &Manifest, context: &Context<'_>) -> bool {
+        backup.source == *self.action.direction.from() && backup.finished > context.began
     }
 
     fn order(&self, context: &Context<'_>, key: BackupKey) -> SyncOrder {

@@ -157,9 +157,9 @@ fn a_swap_and_its_way_back_lose_no_acknowledged_write() {
     }
 }
 
-/// As when the pair was swapped a moment ago: the minute's key has been given to a backup of the other side.
+/// As when the pair was swapped a moment ago: the minute's keys have been given to backups of both sides.
 #[test]
-fn a_key_that_a_backup_of_the_other_side_has_is_not_taken_again() {
+fn a_key_that_a_backup_of_another_run_has_is_not_taken_again() {
     let mut world = small();
     let fake = world.add_store("live", "metadata", Method::Snapshot);
     let minute = |past| {
@@ -167,21 +167,20 @@ fn a_key_that_a_backup_of_the_other_side_has_is_not_taken_again() {
         BackupKey::by_hand(&at.to_zoned(TimeZone::UTC))
     };
     let [now, next, free] = [minute(0), minute(1), minute(2)];
-    let other = world.second().clone();
-    for key in [&now, &next] {
-        world.run(fake.create(&other, key, &Unheard)).unwrap();
+    let (own, other) = (world.first().clone(), world.second().clone());
+    for (side, key) in [(&own, &now), (&other, &next)] {
+        world.run(fake.create(side, key, &Unheard)).unwrap();
     }
+    let before = world.run(fake.find(&now)).unwrap();
+    assert!(fake.write(&own, 7));
     let desk = Desk::new(world);
     desk.expect(Intent::Switchover, Outcome::Completed);
-    let source = |key: &BackupKey| {
-        desk.world
-            .run(fake.find(key))
-            .unwrap()
-            .and_then(|backup| backup.manifest)
-            .map(|manifest| manifest.source)
-    };
-    assert_eq!([source(&now), source(&next)], [Some(other.clone()), Some(other)]);
-    assert_eq!(source(&free).as_ref(), Some(desk.world.first()));
+    let found = |key: &BackupKey| desk.world.run(fake.find(key)).unwrap();
+    let source =
+        |key: &BackupKey| found(key).and_then(|backup| backup.manifest).map(|manifest| manifest.source);
+    assert_eq!([source(&next), source(&free)], [Some(other.clone()), Some(own)]);
+    assert_eq!(found(&now), before);
+    assert!(fake.held(&other).contains(&7), "what is restored is of this run");
 }
 
 /// Whoever orders a backup by hand and looks away.
