@@ -97,7 +97,7 @@ impl Depot {
                 blocking(move || disk.list()).await
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => s3.list().await,
+            Place::S3(s3) => Box::pin(s3.list()).await,
         }
     }
 
@@ -109,7 +109,7 @@ impl Depot {
                 Ok(blocking(move || disk.find(&key)).await)
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => s3.find(key).await,
+            Place::S3(s3) => Box::pin(s3.find(key)).await,
         }
     }
 
@@ -128,7 +128,7 @@ impl Depot {
                 Ok(Draft(Kind::Disk(draft)))
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => Ok(Draft(Kind::S3(s3.begin(key, replace, expected).await?))),
+            Place::S3(s3) => Ok(Draft(Kind::S3(Box::pin(s3.begin(key, replace, expected)).await?))),
         }
     }
 
@@ -144,7 +144,7 @@ impl Depot {
             }
             #[cfg(feature = "s3")]
             Place::S3(s3) => {
-                let scratch = s3.fetch(&manifest, progress).await?;
+                let scratch = Box::pin(s3.fetch(&manifest, progress)).await?;
                 Ok(Opened { manifest, dir: scratch.path().to_owned(), scratch: Some(scratch) })
             }
         }
@@ -178,7 +178,7 @@ impl Depot {
                 blocking(move || disk.record(&manifest)).await
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => s3.record(manifest).await,
+            Place::S3(s3) => Box::pin(s3.record(manifest)).await,
         }
     }
 
@@ -191,7 +191,7 @@ impl Depot {
                 blocking(move || disk.remove(&key)).await
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => s3.remove(key).await,
+            Place::S3(s3) => Box::pin(s3.remove(key)).await,
         }
     }
 
@@ -203,7 +203,7 @@ impl Depot {
                 blocking(move || disk.clear()).await
             }
             #[cfg(feature = "s3")]
-            Place::S3(s3) => s3.clear().await,
+            Place::S3(s3) => Box::pin(s3.clear()).await,
         }
     }
 }
@@ -255,7 +255,7 @@ impl Draft {
             }
             #[cfg(feature = "s3")]
             Kind::S3(draft) => {
-                let (manifest, scratch) = draft.commit(about, progress, now).await?;
+                let (manifest, scratch) = Box::pin(draft.commit(about, progress, now)).await?;
                 Ok(Opened { manifest, dir: scratch.path().to_owned(), scratch: Some(scratch) })
             }
         };
