@@ -44,6 +44,13 @@ fn figures(report: &Report) -> String {
             report.requests
         );
     }
+    for window in &report.windows {
+        let how_long = match window.refused_ms {
+            Some(refused) => format!("for {refused} ms"),
+            None => format!("from {} on; no end is known", window.from.strftime("%F %T")),
+        };
+        text += &format!("Writes to {} were refused {how_long}.\n", window.store);
+    }
     text += &slowest(report).unwrap_or_default();
     for probe in &report.probes {
         text += &format!(
