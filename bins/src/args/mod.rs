@@ -265,7 +265,7 @@ pub struct Timers {
     /// With --units: the side that the machine belongs to; it does nothing while that side is production
     #[arg(long, value_name = "SIDE", requires = "units")]
     pub side: Option<SideName>,
-    /// With --units systemd: the user that the service runs as; root if left out
+    /// With --units: the user that runs it; root if left out of a unit, and the crontab's owner if left out of a line for cron
     #[arg(long, value_name = "USER", requires = "units")]
     pub user: Option<String>,
     /// With --units systemd: a file of `NAME=value` lines with the secrets that the configuration takes from the environment

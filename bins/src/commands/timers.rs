@@ -141,6 +141,14 @@ fn write_units(
     planned: Vec<Planned>,
     units: UnitsFor,
 ) -> Result<(), Stop> {
+    let of_systemd = arguments.environment_file.is_some() || !arguments.writable.is_empty();
+    if of_systemd && units != UnitsFor::Systemd {
+        return Err(Stop::new(
+            Exit::Usage,
+            "`--environment-file` and `--writable` are for `--units systemd`",
+        )
+        .hint("cron has no such things: leave them out, and set what the programs need in the crontab"));
+    }
     for of_store in planned {
         let job = Job {
             program: program()?,
@@ -157,10 +165,14 @@ fn write_units(
         match units {
             UnitsFor::Cron => {
                 let zone = jiff::tz::TimeZone::system().iana_name().map(str::to_owned);
-                render::out(&crontab(&job, &Cron::Vixie { user: None, zone }).map_err(refused)?)?;
+                render::out(
+                    &crontab(&job, &Cron::Vixie { user: arguments.user.clone(), zone }).map_err(refused)?,
+                )?;
             }
             UnitsFor::Cronie => {
-                render::out(&crontab(&job, &Cron::Cronie { user: None }).map_err(refused)?)?;
+                render::out(
+                    &crontab(&job, &Cron::Cronie { user: arguments.user.clone() }).map_err(refused)?,
+                )?;
             }
             UnitsFor::Systemd => {
                 let made = systemd(&job, &host(arguments)).map_err(refused)?;

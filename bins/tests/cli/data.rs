@@ -281,7 +281,8 @@ fn units_for_cron_and_systemd_are_written() {
     let mut text = String::new();
     let systemd =
         "systemd --side sydney --user sync --environment-file /etc/switchover.env --writable /srv/files";
-    for units in ["cronie", "cronie --side sydney", systemd] {
+    stand.run("switchover timers --units cron --writable /srv").ends(64);
+    for units in ["cronie", "cronie --side sydney --user sync", systemd] {
         text += &placed(&stand.run(&format!("switchover timers --units {units}")).ends(0));
         text.push('\n');
     }
