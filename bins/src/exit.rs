@@ -181,8 +181,22 @@ impl From<PlanError> for Stop {
             PlanError::NoSuchStore(_) => {
                 Self::new(Exit::Usage, message).hint("`switchover timers` lists the stores")
             }
-            PlanError::Unfit(_) | PlanError::NothingToRevert(_) | PlanError::NoProduction(_) => {
-                Self::new(Exit::Refused, message)
+            PlanError::Unfit(_)
+            | PlanError::NothingToRevert(_)
+            | PlanError::NoProduction(_)
+            | PlanError::NoReleases(_)
+            | PlanError::NoWindow(_) => Self::new(Exit::Refused, message),
+            PlanError::NothingToFinalize => {
+                Self::new(Exit::Done, format!("{message}: there is nothing to do"))
+            }
+            PlanError::ReleasesDiffer { .. } => {
+                Self::new(Exit::Refused, message).hint("for example `--environment live`")
+            }
+            PlanError::ReleaseOpen { .. } => Self::new(Exit::Refused, message)
+                .hint("`swap-roles --finalize` ends the release, `swap-roles --revert` takes it back"),
+            PlanError::NotRehearsed { ref on, .. } => {
+                let hint = format!("do the same there first: `swap-roles --environment {on}`");
+                Self::new(Exit::Refused, message).hint(hint)
             }
             PlanError::RolesDiffer(_) => Self::new(Exit::Refused, message)
                 .hint("for example `--environment staging`, or `--to` with a side's name"),

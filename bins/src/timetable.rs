@@ -1,8 +1,14 @@
 //! The schedules of a file: crontab's expressions in their time zones, and the keys that come of them.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use switchover::action::Window;
 use switchover::config::PairConfig;
-use switchover::model::{BackupKey, PairName, StorePolicy, StoreRef, Timetable};
+use switchover::model::{
+    BackupKey, EnvironmentName, MaintenanceWindow, Pair, PairName, StorePolicy, StoreRef, Timetable,
+};
 use switchover::schedule::{Schedule, Terms, jitter};
 use switchover_cron::{CronSchedule, Expression, zone};
 
@@ -29,6 +35,46 @@ pub(crate) fn read(timetable: &Timetable) -> Result<CronSchedule, Unreadable> {
     let expression = expression.map_err(|error| wrong("schedule", error.to_string()))?;
     let zone = zone(&timetable.time_zone).map_err(|error| wrong("time_zone", error.to_string()))?;
     Ok(CronSchedule::new(expression, zone))
+}
+
+/// Reads a maintenance window, or says what is wrong with it.
+pub(crate) fn window(window: &MaintenanceWindow) -> Result<CronSchedule, Unreadable> {
+    let wrong = |key, why| Unreadable { key, why };
+    let expression = window.opens.parse::<Expression>();
+    let expression = expression.map_err(|error| wrong("opens", error.to_string()))?;
+    let zone = zone(&window.time_zone).map_err(|error| wrong("time_zone", error.to_string()))?;
+    Ok(CronSchedule::new(expression, zone))
+}
+
+/// How far ahead windows are looked for, and how many of an environment a plan names at most.
+const AHEAD: Duration = Duration::from_secs(60 * 86_400);
+const WINDOWS: usize = 8;
+
+/// The next windows of each environment that has some, from a moment on, in order; one that is open then comes first.
+pub(crate) fn windows(pair: &Pair, from: Timestamp) -> BTreeMap<EnvironmentName, Vec<Window>> {
+    let with_windows = pair.environments.iter().filter(|environment| !environment.policy.windows.is_empty());
+    with_windows
+        .map(|environment| {
+            let each = environment.policy.windows.iter().flat_map(|known| openings(known, from));
+            let mut windows: Vec<Window> = each.collect();
+            windows.sort_by_key(|window| window.opens);
+            windows.truncate(WINDOWS);
+            (environment.name.clone(), windows)
+        })
+        .collect()
+}
+
+fn openings(known: &MaintenanceWindow, from: Timestamp) -> Vec<Window> {
+    // Those that cannot be read were reported when the file was loaded.
+    let Ok(schedule) = window(known) else { return Vec::new() };
+    let lasts = SignedDuration::try_from(known.lasts).unwrap_or(SignedDuration::MAX);
+    let ahead = SignedDuration::try_from(AHEAD).unwrap_or(SignedDuration::MAX);
+    let until = from.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+    let span = |opens: Timestamp| Window { opens, closes: opens.saturating_add(lasts).ok() };
+    let open =
+        schedule.last_until(from).map(span).filter(|window| window.closes.is_none_or(|end| from < end));
+    let next = std::iter::successors(schedule.next_after(from), |at| schedule.next_after(*at));
+    open.into_iter().chain(next.take_while(|at| *at <= until).take(WINDOWS).map(span)).collect()
 }
 
 /// The schedules of a pair, in the order of the file. Those that cannot be read were reported when the file was loaded.

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use switchover::model::{EnvironmentName, PairName, RunId, SideName, ZoneName};
+use jiff::Timestamp;
+use switchover::config::Period;
+use switchover::model::{EnvironmentName, GroupName, PairName, ReleaseName, RunId, SideName, ZoneName};
 use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
@@ -79,6 +81,8 @@ pub struct Common {
         "  swap-roles --prepare                  lower the TTLs ahead of a swap\n",
         "  swap-roles gigadb -e staging          swap one environment\n",
         "  swap-roles gigadb --to sydney --yes   make sydney production; nothing to do if it is\n",
+        "  swap-roles --release v4.4.0           deploy to the stand-by, wait for approvals, swap\n",
+        "  swap-roles --finalize                 end that release: the former production gets it too\n",
         "  swap-roles --plan-digest 3f9a1c0b72de --yes\n",
         "                                        run exactly the plan that was reviewed\n",
         "  swap-roles --resume                   go on with a run that was cut off\n",
@@ -100,6 +104,12 @@ pub struct SwapRoles {
     /// What to swap
     #[command(flatten)]
     pub scope: Scope,
+    /// Deploy this release to the stand-by first, and take it into production
+    #[arg(long, value_name = "RELEASE", conflicts_with = "mode")]
+    pub release: Option<ReleaseName>,
+    /// Move nobody before this moment, such as 2026-12-01T02:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "mode")]
+    pub at: Option<Timestamp>,
     /// Show the plan and do nothing
     #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
     pub dry_run: bool,
@@ -122,7 +132,7 @@ pub struct SwapRoles {
 
 /// What `swap-roles` is to do; a swap if nothing is named.
 #[derive(Debug, Clone, Default, Args)]
-#[group(multiple = false)]
+#[group(id = "mode", multiple = false)]
 #[expect(clippy::struct_excessive_bools, reason = "command-line flags, resolved into one enum at once")]
 pub struct Mode {
     /// Lower the TTLs ahead of a swap, and wait until the old ones have passed
@@ -134,6 +144,9 @@ pub struct Mode {
     /// Take the latest swap back
     #[arg(long)]
     pub revert: bool,
+    /// End the latest release: deploy it to the former production too, and let data flow there again
+    #[arg(long)]
+    pub finalize: bool,
     /// Go on with a run that was cut off
     #[arg(long)]
     pub resume: bool,
@@ -149,7 +162,7 @@ pub struct Scope {
     #[arg(short, long = "environment", value_name = "NAME")]
     pub environments: Vec<EnvironmentName>,
     /// The side that shall be production; the other one than now if left out
-    #[arg(long, value_name = "SIDE", conflicts_with_all = ["revert", "prepare", "restore_ttl", "resume", "abort"])]
+    #[arg(long, value_name = "SIDE", conflicts_with = "mode")]
     pub to: Option<SideName>,
 }
 
@@ -225,6 +238,10 @@ pub enum Command {
         /// The pair; may be left out if the file has one
         pair: Option<PairName>,
     },
+    /// Approve the run that waits, for a group that you belong to; or take your approval back
+    Approve(Approve),
+    /// Say that the run that waits must not happen: it is undone
+    Reject(Reject),
     /// List the backups of a pair's stores, and say why each is kept
     Backups {
         /// The pair; may be left out if the file has one
@@ -252,6 +269,38 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Program::Switchover)]
         program: Program,
     },
+}
+
+/// What is approved.
+#[derive(Debug, Clone, Args)]
+pub struct Approve {
+    /// The pair; may be left out if the file has one
+    pub pair: Option<PairName>,
+    /// The group; may be left out if you belong to one of those that are asked
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<GroupName>,
+    /// Approve only the plan with this digest (at least its first 12 digits)
+    #[arg(long, value_name = "DIGEST", conflicts_with = "withdraw")]
+    pub plan_digest: Option<PlanDigest>,
+    /// For how long the approval counts; as long as the run waits if left out
+    #[arg(long, value_name = "PERIOD", conflicts_with = "withdraw")]
+    pub expires: Option<Period>,
+    /// Take your approval back
+    #[arg(long)]
+    pub withdraw: bool,
+    /// What you looked at, for the report
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// What is rejected.
+#[derive(Debug, Clone, Args)]
+pub struct Reject {
+    /// The pair; may be left out if the file has one
+    pub pair: Option<PairName>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// What `switchover timers` shows or writes.
@@ -297,6 +346,9 @@ pub struct PlanScope {
     /// The side that shall be production; the other one than now if left out
     #[arg(long, value_name = "SIDE")]
     pub to: Option<SideName>,
+    /// The release that the stand-by gets first
+    #[arg(long, value_name = "RELEASE")]
+    pub release: Option<ReleaseName>,
 }
 
 /// About the configuration file.

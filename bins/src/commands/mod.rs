@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod approve;
 mod check;
 mod history;
 mod init;
@@ -76,6 +77,8 @@ async fn dispatch(arguments: &Switchover) -> Outcome {
         Command::History { pair, entries } => history::list(common, pair.as_ref(), *entries).await,
         Command::Report { run, pair } => history::report(common, pair.as_ref(), run.as_ref()).await,
         Command::Verify { pair } => history::verify(common, pair.as_ref()).await,
+        Command::Approve(arguments) => approve::approve(common, arguments).await,
+        Command::Reject(arguments) => approve::reject(common, arguments).await,
         Command::Backups { pair } => backups(common, pair.as_ref()).await,
         Command::Timers(arguments) => timers::run(common, arguments).await,
         Command::Config { command: ConfigCommand::Schema } => reference::schema(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use switchover::execute::Unwatched;
-use switchover::journal::Journal;
-use switchover::model::PairName;
+use switchover::journal::{Journal, PairState};
+use switchover::model::{EnvironmentName, PairName};
 use switchover::observe::Snapshot;
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 
@@ -13,6 +13,7 @@ use crate::args::{Common, PlanScope};
 use crate::exit::{Exit, Stop};
 use crate::render;
 use crate::session::Session;
+use crate::timetable;
 
 /// A plan, what it was made from, and the journal position that it holds for.
 #[derive(Debug)]
@@ -27,8 +28,10 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     let journal = settled(session).await?;
     let names: Vec<_> = request.environments.iter().cloned().collect();
     let environments = session.environments(&names)?;
-    let snapshot = session.engine.preflight(&environments, journal.state()).await;
-    let made = plan(&session.pair.pair, &snapshot, journal.state(), request);
+    let request = complete(session, journal.state(), request);
+    let engine = &session.engine;
+    let snapshot = engine.preflight_of(&environments, journal.state(), request.release.as_ref()).await;
+    let made = plan(&session.pair.pair, &snapshot, journal.state(), &request);
     render::findings::show(
         &session.config,
         &session.pair.pair.name,
@@ -43,6 +46,25 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
             Err(Stop::from(error))
         }
     }
+}
+
+/// Adds what the calendar and the journal say: the next windows, and the release that waits for its end.
+fn complete(session: &Session, history: &PairState, request: &Request) -> Request {
+    let mut request = request.clone();
+    let pair = &session.pair.pair;
+    match request.intent {
+        Intent::Switchover => request.windows = timetable::windows(pair, session.engine.ports.clock.now()),
+        Intent::Finalize => {
+            let asked = |name: &EnvironmentName| {
+                request.environments.is_empty() || request.environments.contains(name)
+            };
+            let names = pair.environments.iter().map(|environment| &environment.name);
+            let open = names.filter(|name| asked(name)).find_map(|name| history.unfinalized(name));
+            request.release = open.and_then(|run| run.plan.release.clone());
+        }
+        Intent::Revert | Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {}
+    }
+    request
 }
 
 /// The journal without an unfinished run. A sync that was cut off is closed: what it left is cleared away by the next one.
@@ -88,9 +110,10 @@ pub(super) async fn run(
 ) -> Outcome {
     let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
     let request = Request {
-        intent: Intent::Switchover,
         environments: scope.environments.iter().cloned().collect(),
         to: scope.to.clone(),
+        release: scope.release.clone(),
+        ..Request::of(Intent::Switchover)
     };
     let planned = make(&session, &request).await?;
     show(&planned, common, detailed_exitcode)

@@ -24,9 +24,11 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
         Mode { abort: true, .. } => swap_open::abort(&session, arguments).await,
         mode => {
             let request = Request {
-                intent: intent(mode),
                 environments: arguments.scope.environments(),
                 to: arguments.scope.to.clone(),
+                release: arguments.release.clone(),
+                at: arguments.at,
+                ..Request::of(intent(mode))
             };
             planned(&session, arguments, &request).await
         }
@@ -38,7 +40,8 @@ fn intent(mode: &Mode) -> Intent {
         Mode { prepare: true, .. } => Intent::Prepare,
         Mode { restore_ttl: true, .. } => Intent::RestoreTtl,
         Mode { revert: true, .. } => Intent::Revert,
-        Mode { prepare: false, restore_ttl: false, revert: false, .. } => Intent::Switchover,
+        Mode { finalize: true, .. } => Intent::Finalize,
+        Mode { prepare: false, restore_ttl: false, revert: false, finalize: false, .. } => Intent::Switchover,
     }
 }
 
@@ -86,11 +89,15 @@ fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
 }
 
 fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
-    match plan.pivot {
-        Some(_) => {
+    match (&plan.pivot, &plan.release) {
+        (Some(_), _) => {
             prompt::confirm(&format!("This moves the users of {}.", plan.pair), plan.pair.as_str(), yes)
         }
-        None => prompt::confirm("This changes TTLs and moves nobody.", "yes", yes),
+        (None, Some(release)) => {
+            let question = format!("This deploys {release} to the stand-by and moves nobody.");
+            prompt::confirm(&question, plan.pair.as_str(), yes)
+        }
+        (None, None) => prompt::confirm("This changes TTLs and moves nobody.", "yes", yes),
     }
 }
 
@@ -135,7 +142,8 @@ fn words(end: &RunEnd) -> String {
 }
 
 fn undone(end: &RunEnd, undid: bool) -> Stop {
-    let exit = of_outcome(RunOutcome::Undone, undid);
+    let declined = end.failures.iter().any(|failure| failure.kind == FailureKind::Declined);
+    let exit = if declined { Exit::Declined } else { of_outcome(RunOutcome::Undone, undid) };
     let what = if undid { "what it had done was undone" } else { "nothing was changed" };
     let why = words(end);
     if why.is_empty() {

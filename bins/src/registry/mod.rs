@@ -1,5 +1,6 @@
 //! Every provider that this program knows: one line each, by port.
 
+mod delivery;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     #[cfg(feature = "ec2")]
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
     kinds.extend(stores::kinds());
+    kinds.extend(delivery::kinds());
     Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
 }
 
@@ -92,6 +94,11 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     faults.extend(setting.beside_stores(pair));
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
     let checks = gathered(&mut faults, checks);
+    let deliveries = pair.deliveries.iter();
+    let deliveries = deliveries.map(|(side, spec)| (side.clone(), spec, setting.delivery(side, spec)));
+    let deliveries = gathered(&mut faults, deliveries);
+    let values = setting.values(pair, &mut faults);
+    faults.extend(windows_unread(pair));
     if !faults.is_empty() {
         return Err(Unready::Providers(faults));
     }
@@ -103,7 +110,7 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     }
     let ports = journal(config, folder)?;
     let Setting { clock, meter, .. } = setting;
-    Ok(Ports { names, addresses, checks, stores, backups, clock, meter, ..ports })
+    Ok(Ports { names, addresses, checks, stores, backups, deliveries, values, clock, meter, ..ports })
 }
 
 /// Opens a configuration's journal and nothing else.
@@ -116,6 +123,8 @@ pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> 
         checks: BTreeMap::new(),
         stores: BTreeMap::new(),
         backups: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
+        values: BTreeMap::new(),
         resolver: Arc::new(Dns::new(DnsOptions::default())),
         state: store,
         clock: Arc::new(TokioClock::new()),
@@ -217,6 +226,20 @@ impl Setting<'_> {
     fn heartbeat(&self, url: &SecretRef) -> Result<(), String> {
         Heartbeat::new(self.secret(url)?, HeartbeatStyle::Healthchecks).map(drop).map_err(text)
     }
+}
+
+/// Maintenance windows that mean nothing.
+fn windows_unread(pair: &PairConfig) -> Vec<Fault> {
+    let environments = pair.pair.environments.iter().flat_map(|environment| {
+        let path = ConfigPath::environment(&pair.pair.name, &environment.name).key("windows");
+        environment.policy.windows.iter().enumerate().map(move |(index, window)| (path.index(index), window))
+    });
+    environments
+        .filter_map(|(path, window)| {
+            let Unreadable { key, why } = timetable::window(window).err()?;
+            Some((path.key(key), why))
+        })
+        .collect()
 }
 
 fn check(spec: &ProviderSpec) -> Result<Arc<dyn Check>, String> {

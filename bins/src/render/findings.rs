@@ -15,6 +15,10 @@ fn path(pair: &PairName, place: &Place) -> ConfigPath {
         Place::Zone { zone } => ConfigPath::service(&zone.service),
         Place::Environment { environment } => ConfigPath::environment(pair, environment),
         Place::Store { store } => ConfigPath::store(pair, store),
+        Place::Delivery { side } => ConfigPath::side(pair, side, SideField::Delivery),
+        Place::Setting { setting } => {
+            ConfigPath::environment(pair, &setting.environment).key("settings").key(setting.name.as_str())
+        }
         Place::Endpoint { environment, index, field } => {
             ConfigPath::endpoint(pair, environment, *index, *field)
         }

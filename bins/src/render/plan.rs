@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
-use switchover::action::{Action, PlannedChange, Servers, SyncStore};
+use switchover::action::{Action, Gate, PlannedChange, Rule, Servers, SyncStore};
 use switchover::config::Period;
 use switchover::journal::PairState;
 use switchover::model::{RecordData, Verification};
@@ -53,7 +53,10 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, history: &PairState, output: Out
         return format!("{}: nothing to do\n", plan.pair);
     }
     let mut text = format!("{}\n", styled(BOLD, title(plan)));
-    for shift in &plan.shifts {
+    if let Some(release) = &plan.release {
+        text += &format!("  release {release}\n");
+    }
+    for shift in plan.shifts.iter().filter(|shift| shift.from != shift.to) {
         text += &format!("  {}: production from {} to {}\n", shift.environment, shift.from, shift.to);
     }
     let rows = rows(plan, snapshot);
@@ -87,6 +90,7 @@ fn title(plan: &Plan) -> String {
         Intent::Prepare => format!("Prepare {} for a switchover", plan.pair),
         Intent::RestoreTtl => format!("Restore the TTLs of {}", plan.pair),
         Intent::Sync => format!("Bring the stand-by of {} up to date", plan.pair),
+        Intent::Finalize => format!("Finalize the release of {}", plan.pair),
     }
 }
 
@@ -168,8 +172,49 @@ fn what(step: &Step) -> String {
         },
         Action::ThawStore(thaw) => format!("let {} take writes", thaw.side),
         Action::SyncStore(sync) => brought(sync),
+        Action::Deploy(deploy) => {
+            format!("while nothing is deployed to {}, within {}", deploy.other, Period(step.deadline()))
+        }
+        Action::SetEmbargo(set) => match set.rule {
+            Rule::Imposed => format!("nothing is to be deployed to {}", set.side),
+            Rule::Lifted => format!("{} may be deployed to again", set.side),
+        },
+        Action::SwitchSchedules(switch) => listed(switch.schedules.iter().map(|schedule| &schedule.name)),
+        Action::ChangeSettings(change) => {
+            let names = listed(change.settings.iter().map(|planned| &planned.setting));
+            format!("to the values of the {}: {names}", change.role)
+        }
+        Action::Gate(gate) => gated(gate),
+        Action::Soak(soak) => {
+            let checks = counted(soak.checks.len(), "check");
+            format!("for {} after the stage before, {checks} again and again", Period(soak.duration()))
+        }
     };
     format!("{}: {detail}", step.id)
+}
+
+fn listed<T: std::fmt::Display>(names: impl Iterator<Item = T>) -> String {
+    names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn gated(gate: &Gate) -> String {
+    let groups = gate.groups.iter().map(|group| {
+        let members = listed(group.members.iter());
+        format!("{} of {} ({members})", group.needed, group.name)
+    });
+    let mut words = Vec::new();
+    if !gate.groups.is_empty() {
+        let expire = Period(Duration::from_millis(gate.expire_ms));
+        words.push(format!("approved by {}, within {expire}", listed(groups)));
+    }
+    let windows = gate.windows.iter().take(2).map(|window| {
+        let closes = window.closes.map(|at| format!(" to {}", at.strftime("%F %R"))).unwrap_or_default();
+        format!("{}{closes}", window.opens.strftime("%F %R"))
+    });
+    if !gate.windows.is_empty() {
+        words.push(format!("from {} (UTC)", windows.collect::<Vec<_>>().join(", or ")));
+    }
+    words.join("; ")
 }
 
 fn brought(sync: &SyncStore) -> String {

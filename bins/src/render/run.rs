@@ -181,6 +181,11 @@ fn told(event: &Event) -> String {
         Event::StepFailed { step, failure, .. } => format!("failed: {step}: {}", failure.message),
         Event::TurnedBack { why, .. } => format!("turned back: {why}"),
         Event::Probed { names, .. } => format!("probed {} names", names.len()),
+        Event::Approved { run, group, vote, .. } => format!("run {run} approved for {group} by {}", vote.by),
+        Event::Withdrawn { run, group, vote } => {
+            format!("run {run}: approval for {group} withdrawn by {}", vote.by)
+        }
+        Event::Rejected { run, vote } => format!("run {run} rejected by {}", vote.by),
         Event::Paused { run, .. } => format!("run {run} paused"),
         Event::RunFinished { run, outcome } => format!("run {run} {outcome}"),
     }

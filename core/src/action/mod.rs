@@ -2,11 +2,18 @@
 
 mod await_records;
 mod change_records;
+mod change_settings;
+mod deploy;
 mod freeze_store;
+mod gate;
 mod hold;
 mod perform;
+mod remote;
 mod run_checks;
+mod set_embargo;
+mod soak;
 mod store;
+mod switch_schedules;
 mod sync_store;
 mod thaw_store;
 
@@ -14,10 +21,16 @@ use serde::{Deserialize, Serialize};
 
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
+pub use change_settings::{ChangeSettings, PlannedSetting};
+pub use deploy::Deploy;
 pub use freeze_store::FreezeStore;
+pub use gate::{Gate, Window};
 pub use hold::Hold;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
+pub use set_embargo::{Rule, SetEmbargo};
+pub use soak::Soak;
+pub use switch_schedules::{PlannedSchedule, SwitchSchedules};
 pub use sync_store::SyncStore;
 pub use thaw_store::ThawStore;
 
@@ -39,6 +52,18 @@ pub enum Action {
     ThawStore(ThawStore),
     /// Bring a store's data from production to the stand-by.
     SyncStore(SyncStore),
+    /// Bring a release onto one side.
+    Deploy(Deploy),
+    /// Lay or lift the change embargo of one side.
+    SetEmbargo(SetEmbargo),
+    /// Pause or resume what one side starts by the clock.
+    SwitchSchedules(SwitchSchedules),
+    /// Change the settings of one side.
+    ChangeSettings(ChangeSettings),
+    /// Wait until the swap may happen.
+    Gate(Gate),
+    /// Watch the new production.
+    Soak(Soak),
 }
 
 impl Action {
@@ -52,6 +77,12 @@ impl Action {
             Self::FreezeStore(action) => Box::new(freeze_store::Freezing::new(action)),
             Self::ThawStore(action) => Box::new(thaw_store::Thawing::new(action)),
             Self::SyncStore(action) => Box::new(sync_store::Syncing::new(action)),
+            Self::Deploy(action) => Box::new(deploy::Deploying::new(action)),
+            Self::SetEmbargo(action) => Box::new(set_embargo::Setting::new(action)),
+            Self::SwitchSchedules(action) => Box::new(switch_schedules::Switching::new(action)),
+            Self::ChangeSettings(action) => Box::new(change_settings::Changing::new(action)),
+            Self::Gate(action) => Box::new(gate::Waiting::new(action)),
+            Self::Soak(action) => Box::new(soak::Soaking::new(action)),
         }
     }
 
@@ -88,5 +119,35 @@ impl Action {
     /// The sync, if it is one.
     pub fn as_sync_store(&self) -> Option<&SyncStore> {
         if let Self::SyncStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The deployment, if it is one.
+    pub fn as_deploy(&self) -> Option<&Deploy> {
+        if let Self::Deploy(action) = self { Some(action) } else { None }
+    }
+
+    /// The change of the embargo, if it is one.
+    pub fn as_set_embargo(&self) -> Option<&SetEmbargo> {
+        if let Self::SetEmbargo(action) = self { Some(action) } else { None }
+    }
+
+    /// The schedules, if it switches some.
+    pub fn as_switch_schedules(&self) -> Option<&SwitchSchedules> {
+        if let Self::SwitchSchedules(action) = self { Some(action) } else { None }
+    }
+
+    /// The change of settings, if it is one.
+    pub fn as_change_settings(&self) -> Option<&ChangeSettings> {
+        if let Self::ChangeSettings(action) = self { Some(action) } else { None }
+    }
+
+    /// The gate, if it is one.
+    pub fn as_gate(&self) -> Option<&Gate> {
+        if let Self::Gate(action) = self { Some(action) } else { None }
+    }
+
+    /// The soak, if it is one.
+    pub fn as_soak(&self) -> Option<&Soak> {
+        if let Self::Soak(action) = self { Some(action) } else { None }
     }
 }

@@ -8,7 +8,7 @@ use futures_util::lock::Mutex;
 use jiff::Timestamp;
 
 use crate::execute::StopSignal;
-use crate::journal::Fact;
+use crate::journal::{Fact, Journal};
 use crate::model::RunId;
 use crate::port::{Overseer, Ports};
 
@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) stop: &'a StopSignal,
     /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
     pub(crate) leases: &'a Mutex<()>,
+    /// The pair's journal, for what others said in it meanwhile.
+    pub(crate) journal: &'a Mutex<Journal>,
     /// The requests that were counted when this process began to work on the run.
     pub(crate) requests_before: u64,
 }
@@ -61,6 +63,8 @@ pub(crate) enum Look {
     },
     /// It is not done, and only time will do it.
     Waiting(String),
+    /// Somebody said no, or nobody said yes in time.
+    Declined(String),
     /// It could not be seen; trying again may help.
     Unseen(String),
     /// It could not be seen, and trying again will not help.

@@ -47,17 +47,18 @@ impl<'a> Checking<'a> {
     pub(super) fn new(action: &'a RunChecks) -> Self {
         Self { action, passed: BTreeMap::new(), tries: 0 }
     }
+}
 
-    async fn run(&self, planned: &PlannedCheck, ports: &Ports) -> Result<Fact, String> {
-        let subject = Subject { name: planned.name.clone(), address: planned.address };
-        let Some(check) = ports.checks.get(&planned.check) else {
-            return Err(format!("the check {} was not connected", planned.check));
-        };
-        let what = format!("{} of {} at {}", planned.check, planned.name, planned.address);
-        match check.run(&subject).await {
-            Ok(()) => Ok(Fact::Passed { what, tries: self.tries }),
-            Err(failure) => Err(format!("{what}: {failure}")),
-        }
+/// Runs one check once; `tries` says how often it was tried by then.
+pub(super) async fn run(planned: &PlannedCheck, tries: u32, ports: &Ports) -> Result<Fact, String> {
+    let subject = Subject { name: planned.name.clone(), address: planned.address };
+    let Some(check) = ports.checks.get(&planned.check) else {
+        return Err(format!("the check {} was not connected", planned.check));
+    };
+    let what = format!("{} of {} at {}", planned.check, planned.name, planned.address);
+    match check.run(&subject).await {
+        Ok(()) => Ok(Fact::Passed { what, tries }),
+        Err(failure) => Err(format!("{what}: {failure}")),
     }
 }
 
@@ -67,9 +68,9 @@ impl Perform for Checking<'_> {
         self.tries += 1;
         let open =
             self.action.checks.iter().enumerate().filter(|(place, _)| !self.passed.contains_key(place));
-        let this = &*self;
+        let tries = self.tries;
         let runs =
-            open.map(|(place, planned)| async move { (place, this.run(planned, context.ports).await) });
+            open.map(|(place, planned)| async move { (place, run(planned, tries, context.ports).await) });
         let mut failures = Vec::new();
         for (place, outcome) in join_all(runs).await {
             match outcome {

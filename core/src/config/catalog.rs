@@ -20,17 +20,20 @@ pub enum PortKind {
     State,
     /// Holds data that follows the roles: `stores.…` of an environment.
     Store,
+    /// Brings releases and settings to a side: `delivery = …`.
+    Delivery,
 }
 
 impl PortKind {
     /// Every port that a file configures.
-    pub const ALL: [Self; 5] = [Self::Names, Self::Addresses, Self::Check, Self::State, Self::Store];
+    pub const ALL: [Self; 6] =
+        [Self::Names, Self::Addresses, Self::Check, Self::State, Self::Store, Self::Delivery];
 
     /// The keys of a provider's table that are core's own, so that no provider may have them.
     pub(super) fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Names => &[raw::PROVIDER, "zones", "authorities"],
-            Self::Addresses | Self::Check | Self::State => &[raw::PROVIDER],
+            Self::Addresses | Self::Check | Self::State | Self::Delivery => &[raw::PROVIDER],
             Self::Store => &raw::STORE_KEYS,
         }
     }
@@ -44,6 +47,7 @@ impl fmt::Display for PortKind {
             Self::Check => "check",
             Self::State => "state store",
             Self::Store => "store",
+            Self::Delivery => "delivery",
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::document::Node;
 use super::{ConfigPath, KindName, SecretRef, Source, Warning, lint};
-use crate::model::{CheckName, Pair, PairName, ServiceName, SideName, StoreRef};
+use crate::model::{CheckName, Pair, PairName, ServiceName, SettingRef, SideName, StoreRef};
 use crate::near::nearest;
 use crate::retention::Policy;
 
@@ -37,6 +37,30 @@ pub struct PairConfig {
     pub checks: BTreeMap<CheckName, ProviderSpec>,
     /// What each store is set up from.
     pub stores: BTreeMap<StoreRef, StoreSpec>,
+    /// What brings releases and settings to a side, where it has such.
+    pub deliveries: BTreeMap<SideName, ProviderSpec>,
+    /// What each setting says, by role.
+    pub settings: BTreeMap<SettingRef, SettingSpec>,
+}
+
+/// Where a setting's value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueSource {
+    /// In the file.
+    Plain(String),
+    /// Elsewhere, because it is secret.
+    Secret(SecretRef),
+}
+
+/// What a setting says, by the role of its side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingSpec {
+    /// On production.
+    pub production: ValueSource,
+    /// On the stand-by.
+    pub standby: ValueSource,
+    /// Where it stands in the file.
+    pub path: ConfigPath,
 }
 
 /// What a store is set up from.

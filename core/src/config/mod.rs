@@ -26,7 +26,9 @@ mod source;
 mod validate;
 
 pub use catalog::{Catalog, CatalogError, Kind, KindName, PortKind};
-pub use file::{ChoiceError, Config, PairConfig, ProviderSpec, SpecError, StoreSpec};
+pub use file::{
+    ChoiceError, Config, PairConfig, ProviderSpec, SettingSpec, SpecError, StoreSpec, ValueSource,
+};
 pub use lint::{Warning, lint};
 pub use path::{ConfigPath, EndpointField, PathSegment, SideField};
 pub use problem::{Problem, Problems};

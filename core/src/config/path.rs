@@ -22,6 +22,8 @@ pub enum SideField {
     Project,
     /// `addresses`: where its addresses are looked up.
     Addresses,
+    /// `delivery`: what brings releases and settings to it.
+    Delivery,
 }
 
 /// The keys of an endpoint.
@@ -66,6 +68,7 @@ impl SideField {
         match self {
             Self::Project => "project",
             Self::Addresses => "addresses",
+            Self::Delivery => "delivery",
         }
     }
 }

@@ -59,6 +59,77 @@ struct Environment {
     /// The data that follows the roles, each store under a name of your own.
     #[schemars(default)]
     stores: BTreeMap<String, StoreTable>,
+    /// The settings whose value depends on the role, by name.
+    #[schemars(default)]
+    settings: BTreeMap<String, RoleValues>,
+    /// What the stand-by's delivery starts by the clock and production's does not, such as a nightly sync: paused on a side while it is
+    /// production.
+    #[schemars(default)]
+    standby_schedules: Vec<String>,
+    /// Who must approve a swap.
+    #[schemars(default)]
+    approvals: Approvals,
+    /// When a swap may happen; at any time if left out.
+    #[schemars(default)]
+    windows: Vec<Window>,
+    /// How long the new production is watched before a run ends; not at all if left out.
+    soak: Option<Period>,
+    /// The environment on which the same must have succeeded before, such as `staging`.
+    rehearse_on: Option<String>,
+}
+
+/// What a setting says on a side, by the side's role.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleValues {
+    /// Its value on production.
+    pub(super) production: SettingText,
+    /// Its value on the stand-by.
+    pub(super) standby: SettingText,
+}
+
+/// A setting's value, or where a secret one is to be found.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum SettingText {
+    /// The value.
+    Plain(String),
+    /// Where the value is: `{ env = "NAME" }` or `{ file = "PATH" }`.
+    Secret(SecretRef),
+}
+
+/// Who must approve a swap.
+#[derive(Default, JsonSchema)]
+#[schemars(deny_unknown_fields, default)]
+struct Approvals {
+    /// How long a run waits for approvals; 72h if left out.
+    expire: Option<Period>,
+    /// Whether whoever began the run may approve it; no if left out.
+    by_requester: bool,
+    /// The groups of people, each under a name of your own; all of them must approve.
+    groups: BTreeMap<String, Group>,
+}
+
+/// People of whom some must approve.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    /// Their names: those of their accounts on the machines where they run `switchover approve`.
+    pub(super) members: Vec<String>,
+    /// How many of them must approve; 1 if left out.
+    pub(super) needed: Option<u32>,
+}
+
+/// A time in which a swap may happen.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Window {
+    /// When it opens, as crontab writes it: `0 2 * * 6`.
+    pub(super) opens: String,
+    /// How long it stays open.
+    pub(super) lasts: Period,
+    /// The time zone of `opens`, such as `Asia/Hong_Kong`; `UTC` if left out.
+    pub(super) time_zone: Option<String>,
 }
 
 /// How carefully names are moved.
@@ -92,6 +163,8 @@ struct Side {
     project: Option<String>,
     /// Where its named addresses are looked up.
     addresses: AddressesTable,
+    /// What brings releases and settings to it: deployments, the change embargo, variables, schedules.
+    delivery: Option<DeliveryTable>,
 }
 
 /// A production name and a standby name that lead to one named address on whichever side holds the role.
@@ -196,6 +269,7 @@ pub(super) fn definition(port: PortKind) -> &'static str {
         PortKind::Check => "Check",
         PortKind::State => "StateStore",
         PortKind::Store => "Store",
+        PortKind::Delivery => "Delivery",
     }
 }
 
@@ -225,3 +299,4 @@ provider_table!(AddressesTable, PortKind::Addresses);
 provider_table!(CheckTable, PortKind::Check);
 provider_table!(StateTable, PortKind::State);
 provider_table!(StoreTable, PortKind::Store);
+provider_table!(DeliveryTable, PortKind::Delivery);

@@ -20,7 +20,7 @@ pub fn schema(catalog: &Catalog) -> Value {
         let own = match port {
             PortKind::Names => service.clone(),
             PortKind::Store => store.clone(),
-            PortKind::Addresses | PortKind::Check | PortKind::State => json!({}),
+            PortKind::Addresses | PortKind::Check | PortKind::State | PortKind::Delivery => json!({}),
         };
         let kinds: Vec<Value> = catalog.of(port).map(|kind| table(kind, &own, &mut definitions)).collect();
         let description = format!("The {port}, by its `provider`.");

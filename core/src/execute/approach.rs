@@ -29,7 +29,7 @@ impl Sighted<'_> {
     /// Whether the step cannot be done as the world is.
     pub(super) fn is_blocked(&self) -> bool {
         match self.seen.look {
-            Look::NotReady { .. } | Look::Refused(_) => true,
+            Look::NotReady { .. } | Look::Refused(_) | Look::Declined(_) => true,
             Look::Done(_) | Look::Ready { .. } | Look::Waiting(_) | Look::Unseen(_) => false,
         }
     }
@@ -63,7 +63,7 @@ impl Run<'_> {
         step: &'a Step,
         way: Way,
     ) -> Result<Approach<'a>, JournalError> {
-        if self.with_state(|state| state.step(&step.id).succeeded(way)).await {
+        if self.with_state(|state| state.is_settled(place, step, way)).await {
             return Ok(Approach::Ended(StepEnd::Done));
         }
         let action = match (way, &step.undo) {
@@ -107,6 +107,7 @@ impl Run<'_> {
                 | Look::Ready { .. }
                 | Look::NotReady { .. }
                 | Look::Waiting(_)
+                | Look::Declined(_)
                 | Look::Refused(_)) => return Ok(Ok(Seen { look, looked })),
             }
             if let Some(end) = self.pause(walk, performer.pause(walk.looks)).await? {

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use super::run::Run;
 use super::{StopSignal, Unwatched, Watcher};
 use crate::journal::{Event, Failure, Holder, Journal, JournalError, Outcome, PairState, PauseReason};
-use crate::model::{Environment, IdError, Pair, RunId};
-use crate::observe::{Snapshot, assess, look, prove};
+use crate::model::{Environment, IdError, Pair, ReleaseName, RunId};
+use crate::observe::{Snapshot, assess, look, look_at_all, prove};
 use crate::plan::Plan;
 use crate::port::{Beat, Depth, Ports};
 
@@ -87,11 +87,11 @@ impl Engine {
 
     /// Looks at these environments and understands what is there. Changes nothing.
     pub async fn observe(&self, environments: &[Environment], history: &PairState) -> Snapshot {
-        let observation = look(&self.pair, &self.ports, environments, Depth::Glance).await;
+        let observation = look_at_all(&self.pair, &self.ports, environments, Depth::Glance).await;
         assess(&self.pair, &observation, history)
     }
 
-    /// As [`Engine::observe`], and looks at the stores for everything that could stop a sync. Changes nothing.
+    /// Looks at what a sync needs: roles, and the stores, for everything that could stop it. Changes nothing.
     pub async fn inspect(&self, environments: &[Environment], history: &PairState) -> Snapshot {
         let observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;
         assess(&self.pair, &observation, history)
@@ -99,13 +99,23 @@ impl Engine {
 
     /// As [`Engine::observe`], and tries whether every credential can write and the stand-by passes its checks. Changes nothing.
     pub async fn preflight(&self, environments: &[Environment], history: &PairState) -> Snapshot {
-        let mut observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;
+        self.preflight_of(environments, history, None).await
+    }
+
+    /// As [`Engine::preflight`], and asks whether a release could be deployed to the stand-by. Changes nothing.
+    pub async fn preflight_of(
+        &self,
+        environments: &[Environment],
+        history: &PairState,
+        release: Option<&ReleaseName>,
+    ) -> Snapshot {
+        let mut observation = look_at_all(&self.pair, &self.ports, environments, Depth::Preflight).await;
         let roles = assess(&self.pair, &observation, history).roles;
         let standby = roles.into_iter().filter_map(|(environment, state)| {
             let side = self.pair.opposite(state.production()?).ok()?;
             Some((environment, side.name.clone()))
         });
-        prove(&self.ports, &mut observation, &standby.collect()).await;
+        prove(&self.ports, &mut observation, &standby.collect(), release).await;
         assess(&self.pair, &observation, history)
     }
 

@@ -5,9 +5,11 @@ mod engine;
 mod lease;
 mod oversee;
 mod probe;
+mod remark;
 mod run;
 mod step;
 mod watch;
 
 pub use engine::{Engine, HOLD, RunEnd, RunError};
+pub use remark::{Remark, RemarkError};
 pub use watch::{Progress, StopSignal, Unwatched, Watcher};

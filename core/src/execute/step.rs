@@ -128,6 +128,7 @@ impl Run<'_> {
             overseer: Box::new(StepOverseer { run: self, step }),
             stop: &self.engine.stop,
             leases: &self.leases,
+            journal: &self.journal,
             requests_before: self.requests_before,
         }
     }
@@ -153,6 +154,7 @@ impl Run<'_> {
                     return self.fail(walk, FailureKind::NotReady, why).await;
                 }
                 Look::Refused(why) => return self.fail(walk, FailureKind::Refused, why).await,
+                Look::Declined(why) => return self.fail(walk, FailureKind::Declined, why).await,
                 Look::Waiting(why) => {
                     self.start(walk).await?;
                     walk.last = why;
@@ -232,6 +234,7 @@ impl Run<'_> {
             Look::Ready { .. }
             | Look::NotReady { .. }
             | Look::Waiting(_)
+            | Look::Declined(_)
             | Look::Unseen(_)
             | Look::Refused(_) => Ok(None),
         }

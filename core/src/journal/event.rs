@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DnsName, RunId, SideName, StepId};
+use crate::model::{Deployment, DnsName, GroupName, LogTail, RunId, SideName, StepId};
 use crate::plan::{Plan, PlanDigest};
 use crate::port::{FreezeProof, Synced};
 
@@ -94,6 +94,20 @@ pub enum Fact {
     },
     /// A store was synced.
     Synced(Box<Synced>),
+    /// A release was deployed.
+    Deployed {
+        /// The deployment.
+        deployment: Deployment,
+        /// The end of its log.
+        log: LogTail,
+    },
+    /// A group approved.
+    Approved {
+        /// The group.
+        group: GroupName,
+        /// Whose approvals counted.
+        by: Vec<Holder>,
+    },
 }
 
 impl Fact {
@@ -118,6 +132,8 @@ pub enum FailureKind {
     Refused,
     /// Doing it could have destroyed data. Nothing was done.
     Guarded,
+    /// Somebody said no, or nobody said yes in time. Nothing was done.
+    Declined,
     /// Part of it is done and the rest was refused or is not ready.
     Partial,
     /// It was done and did not show within its deadline.
@@ -130,7 +146,7 @@ impl FailureKind {
     /// Whether nothing was done.
     pub fn is_without_effect(self) -> bool {
         match self {
-            Self::NotReady | Self::Refused | Self::Guarded => true,
+            Self::NotReady | Self::Refused | Self::Guarded | Self::Declined => true,
             Self::Partial | Self::Deadline | Self::Unknown => false,
         }
     }
@@ -271,6 +287,33 @@ pub enum Event {
         /// One summary a name.
         names: Vec<ProbeSummary>,
     },
+    /// Somebody approved the run. Whoever writes this holds nothing.
+    Approved {
+        /// The run.
+        run: RunId,
+        /// The digest of the plan that was approved.
+        digest: PlanDigest,
+        /// For which group.
+        group: GroupName,
+        /// Who, and until when it counts.
+        vote: Vote,
+    },
+    /// Somebody took an approval back. Whoever writes this holds nothing.
+    Withdrawn {
+        /// The run.
+        run: RunId,
+        /// For which group.
+        group: GroupName,
+        /// Who.
+        vote: Vote,
+    },
+    /// Somebody said that the run must not happen. Whoever writes this holds nothing.
+    Rejected {
+        /// The run.
+        run: RunId,
+        /// Who, and why.
+        vote: Vote,
+    },
     /// The run waits for `--resume` or `--abort`.
     Paused {
         /// The run.
@@ -287,7 +330,35 @@ pub enum Event {
     },
 }
 
+/// What somebody said about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vote {
+    /// Who.
+    pub by: Holder,
+    /// Why, in words.
+    pub why: Option<String>,
+    /// When it counts no longer; `None`: as long as the run waits.
+    pub expires: Option<Timestamp>,
+}
+
 impl Event {
+    /// Whether it is what somebody says who does not hold the pair: it may stand between the entries of whoever does.
+    pub fn is_remark(&self) -> bool {
+        match self {
+            Self::Approved { .. } | Self::Withdrawn { .. } | Self::Rejected { .. } => true,
+            Self::Claimed { .. }
+            | Self::RunStarted { .. }
+            | Self::StepStarted { .. }
+            | Self::StepSucceeded { .. }
+            | Self::StepFailed { .. }
+            | Self::TurnedBack { .. }
+            | Self::Probed { .. }
+            | Self::Paused { .. }
+            | Self::RunFinished { .. } => false,
+        }
+    }
+
     /// Who takes the pair by this event; `None` for every event but a claim.
     pub fn claimant(&self) -> Option<&Holder> {
         match self {
@@ -298,6 +369,9 @@ impl Event {
             | Self::StepFailed { .. }
             | Self::TurnedBack { .. }
             | Self::Probed { .. }
+            | Self::Approved { .. }
+            | Self::Withdrawn { .. }
+            | Self::Rejected { .. }
             | Self::Paused { .. }
             | Self::RunFinished { .. } => None,
         }

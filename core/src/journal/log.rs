@@ -92,18 +92,47 @@ impl Journal {
         self.write(self.state.epoch, event).await
     }
 
-    /// Whether nobody else has written since: asked before an act that cannot be taken back.
+    /// Whether nobody else has taken the pair since: asked before an act that cannot be taken back.
     pub async fn is_ours(&self) -> Result<bool, JournalError> {
-        Ok(self.failed.is_none() && self.store.read(&self.pair, self.state.next).await?.is_empty())
+        let since = self.store.read(&self.pair, self.state.next).await?;
+        Ok(self.failed.is_none() && since.iter().all(|entry| entry.event.is_remark()))
+    }
+
+    /// Takes in what others said since about the open run, without holding the pair. Whatever else was written means that the pair was
+    /// taken.
+    pub async fn hear_remarks(&mut self) -> Result<(), JournalError> {
+        for entry in self.store.read(&self.pair, self.state.next).await? {
+            if !entry.event.is_remark() {
+                return Err(self.taken_by(&entry));
+            }
+            self.take_in(entry)?;
+        }
+        Ok(())
     }
 
     async fn write(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let written = self.put(epoch, event).await;
+        let written = self.put_among_remarks(epoch, &event).await;
         self.failed = written.clone().err();
         written
+    }
+
+    /// A remark at the position that was ours takes nothing away: ours comes after it.
+    async fn put_among_remarks(&mut self, epoch: Epoch, event: &Event) -> Result<(), JournalError> {
+        loop {
+            let before = self.state.next;
+            match self.put(epoch, event.clone()).await {
+                Err(JournalError::Taken { pair, at, holder }) => {
+                    self.hear_remarks().await?;
+                    if self.state.next == before {
+                        return Err(JournalError::Taken { pair, at, holder });
+                    }
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn put(&mut self, epoch: Epoch, event: Event) -> Result<(), JournalError> {
@@ -151,8 +180,12 @@ impl Journal {
         if standing.nonce == entry.nonce {
             return Ok(());
         }
+        Err(self.taken_by(standing))
+    }
+
+    fn taken_by(&self, standing: &Entry) -> JournalError {
         let holder = standing.event.claimant().cloned();
-        Err(JournalError::Taken { pair: self.pair.clone(), at: entry.seq, holder })
+        JournalError::Taken { pair: self.pair.clone(), at: standing.seq, holder }
     }
 
     fn entry(&self, epoch: Epoch, event: Event) -> Entry {
@@ -171,11 +204,14 @@ impl Journal {
 
     async fn catch_up(&mut self) -> Result<(), JournalError> {
         for entry in self.store.read(&self.pair, self.state.next).await? {
-            self.state
-                .apply(&entry)
-                .map_err(|fault| JournalError::Broken { pair: self.pair.clone(), fault })?;
-            self.entries.push(entry);
+            self.take_in(entry)?;
         }
+        Ok(())
+    }
+
+    fn take_in(&mut self, entry: Entry) -> Result<(), JournalError> {
+        self.state.apply(&entry).map_err(|fault| JournalError::Broken { pair: self.pair.clone(), fault })?;
+        self.entries.push(entry);
         Ok(())
     }
 }

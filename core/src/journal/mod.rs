@@ -9,7 +9,7 @@ mod state;
 
 pub use data::{LastSync, StoreHistory};
 pub use entry::{Entry, EntryError, EntryHash, Epoch, FORMAT, Nonce, Seq};
-pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Way};
+pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
 pub use log::{Journal, JournalError};
-pub use run::{RunState, StepRecord, StepState};
+pub use run::{Approval, RunState, StepRecord, StepState};
 pub use state::{IllegalTransition, PairState};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Way};
-use crate::model::{RunId, StepId};
+use super::{Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
+use crate::model::{GroupName, RunId, StepId};
 use crate::plan::{OnFailure, Plan, PlanDigest, Step};
 
 /// How far one way of a step is.
@@ -78,6 +78,21 @@ impl StepRecord {
     }
 }
 
+/// An approval that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// For which group.
+    pub group: GroupName,
+    /// Who approved.
+    pub by: Holder,
+    /// When.
+    pub at: Timestamp,
+    /// When it counts no longer; `None`: as long as the run waits.
+    pub expires: Option<Timestamp>,
+    /// What was said with it.
+    pub why: Option<String>,
+}
+
 /// One run as its entries tell it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunState {
@@ -103,6 +118,10 @@ pub struct RunState {
     pub paused: Option<PauseReason>,
     /// What the probe saw, stretch by stretch.
     pub probes: Vec<ProbeSummary>,
+    /// The approvals that were given and not withdrawn, oldest first.
+    pub approvals: Vec<Approval>,
+    /// Who said that it must not happen.
+    pub rejected: Option<Vote>,
     /// The requests that it cost, over all processes that worked on it.
     pub requests: u64,
     /// How and when it ended.
@@ -115,6 +134,14 @@ impl RunState {
     /// The record of a step; an empty one if nothing happened to it.
     pub fn step(&self, id: &StepId) -> StepRecord {
         self.steps.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Whether a step need not be looked at again. A gate that stood open must be open when the run goes through it: it may have been
+    /// cut off in between, and a window or an approval may have run out since.
+    pub fn is_settled(&self, place: usize, step: &Step, way: Way) -> bool {
+        let later = self.plan.stages.iter().skip(place + 1).flat_map(|stage| &stage.steps);
+        let gone_through = later.into_iter().any(|step| self.steps.contains_key(&step.id));
+        self.step(&step.id).succeeded(way) && (step.action.as_gate().is_none() || gone_through)
     }
 
     /// Whether a step of the pivot's stage did something or may have: from here on there is no undoing.
@@ -158,7 +185,7 @@ impl RunState {
             return Err(format!("step {step} has nothing to undo"));
         }
         let record = self.steps.entry(step.clone()).or_default();
-        if record.succeeded(way) {
+        if record.succeeded(way) && planned.action.as_gate().is_none() {
             return Err(format!("step {step} starts again after it was done"));
         }
         // A step that tries again says so before each call; it began with the first.
@@ -203,14 +230,37 @@ impl RunState {
         let planned = self.planned(step)?;
         let started = match failure.kind {
             // Looking can fail before anything was started.
-            FailureKind::NotReady | FailureKind::Refused | FailureKind::Guarded | FailureKind::Partial => {
-                self.started(step, way).unwrap_or(at)
-            }
+            FailureKind::NotReady
+            | FailureKind::Refused
+            | FailureKind::Guarded
+            | FailureKind::Declined
+            | FailureKind::Partial => self.started(step, way).unwrap_or(at),
             FailureKind::Deadline | FailureKind::Unknown => self.started(step, way)?,
         };
         let record = self.steps.entry(step.clone()).or_default();
         *record.way_mut(way) = Some(StepState::Failed { started, at, failure: failure.clone() });
         Ok(planned)
+    }
+
+    /// Takes an approval in. Whether it counts is the gate's to say; a second one of the same person for the same group replaces the first.
+    pub(super) fn approve(
+        &mut self,
+        at: Timestamp,
+        digest: &PlanDigest,
+        group: &GroupName,
+        vote: &Vote,
+    ) -> Result<(), String> {
+        if *digest != self.digest {
+            return Err("another plan than the run's was approved".to_owned());
+        }
+        self.withdraw(group, vote);
+        let Vote { by, why, expires } = vote.clone();
+        self.approvals.push(Approval { group: group.clone(), by, at, expires, why });
+        Ok(())
+    }
+
+    pub(super) fn withdraw(&mut self, group: &GroupName, vote: &Vote) {
+        self.approvals.retain(|given| given.group != *group || given.by.actor != vote.by.actor);
     }
 
     pub(super) fn turn_back(&mut self, why: &str) -> Result<(), String> {

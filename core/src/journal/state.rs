@@ -12,7 +12,7 @@ use super::run::{RunState, StepState};
 use super::{Entry, EntryHash, Epoch, Event, Fact, Holder, Outcome, Seq, Way};
 use crate::action::Purpose;
 use crate::model::{DnsName, EnvironmentName, RecordKind, RunId, SideName, StepId, StoreRef, Ttl};
-use crate::plan::{Plan, PlanDigest, Step};
+use crate::plan::{Intent, Plan, PlanDigest, Step};
 
 /// An entry that cannot follow what stands before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,21 @@ impl PairState {
     /// The run that is not finished, if there is one.
     pub fn open_run(&self) -> Option<&RunState> {
         self.runs.last().map(Arc::as_ref).filter(|run| run.finished.is_none())
+    }
+
+    /// The run that brought a release to production of an environment and was neither finalized nor followed by another swap: the former
+    /// production still has the release before.
+    pub fn unfinalized(&self, environment: &EnvironmentName) -> Option<&RunState> {
+        let touches = |run: &&RunState| {
+            let concerned = run.plan.shifts.iter().any(|shift| shift.environment == *environment);
+            let over = run.finished.is_some_and(|(outcome, _)| match outcome {
+                Outcome::Completed | Outcome::CompletedWithExceptions => true,
+                Outcome::Undone | Outcome::Abandoned => false,
+            });
+            concerned && over
+        };
+        let last = self.runs.iter().rev().map(Arc::as_ref).find(touches)?;
+        (last.plan.release.is_some() && last.plan.intent != Intent::Finalize).then_some(last)
     }
 
     /// The run of that id.
@@ -132,6 +147,17 @@ impl PairState {
                 self.open(run, entry.at)?.probes.extend(names.iter().cloned());
                 Ok(())
             }
+            Event::Approved { run, digest, group, vote } => {
+                self.spoken_of(run)?.approve(entry.at, digest, group, vote)
+            }
+            Event::Withdrawn { run, group, vote } => {
+                self.spoken_of(run)?.withdraw(group, vote);
+                Ok(())
+            }
+            Event::Rejected { run, vote } => {
+                self.spoken_of(run)?.rejected = Some(vote.clone());
+                Ok(())
+            }
             Event::Paused { run, reason } => {
                 self.open(run, entry.at)?.paused = Some(reason.clone());
                 Ok(())
@@ -181,6 +207,8 @@ impl PairState {
             turned_back: None,
             paused: None,
             probes: Vec::new(),
+            approvals: Vec::new(),
+            rejected: None,
             requests: 0,
             finished: None,
             requests_before: 0,
@@ -194,6 +222,13 @@ impl PairState {
         let open = open.ok_or_else(|| format!("run {run} is not open"))?;
         open.last = at;
         Ok(open)
+    }
+
+    /// The open run that somebody says something about, who need not hold the pair.
+    fn spoken_of(&mut self, run: &RunId) -> Result<&mut RunState, String> {
+        let open = self.runs.last_mut().map(Arc::make_mut);
+        open.filter(|last| last.id == *run && last.finished.is_none())
+            .ok_or_else(|| format!("run {run} is not open"))
     }
 
     fn finish(&mut self, run: &RunId, at: Timestamp, outcome: Outcome) -> Result<(), String> {

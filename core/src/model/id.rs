@@ -149,6 +149,10 @@ id!(
     StoreName, "a store's name", 64, word
 );
 id!(
+    /// The name of a group of people who approve.
+    GroupName, "a group's name", 64, word
+);
+id!(
     /// The name of a setting: a value that depends on the role (a CI/CD variable's key has at most 255 characters at GitLab).
     SettingName, "a setting's name", 255, word
 );

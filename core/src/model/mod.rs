@@ -5,6 +5,7 @@ mod backup;
 mod data;
 mod id;
 mod pair;
+mod policy;
 mod record;
 mod release;
 mod setting;
@@ -14,13 +15,14 @@ pub use address::{AddressKind, Addresses};
 pub use backup::{Backup, BackupState, Manifest, Verification};
 pub use data::{BackupKey, Direction, KeyError, StoreRef, StoreRefError};
 pub use id::{
-    AddressName, CheckName, DeploymentId, DnsName, EnvironmentName, IdError, PairName, ReleaseName, RunId,
-    ScheduleId, ServiceName, SettingName, SideName, StepId, StoreName, ZoneName,
+    AddressName, CheckName, DeploymentId, DnsName, EnvironmentName, GroupName, IdError, PairName,
+    ReleaseName, RunId, ScheduleId, ServiceName, SettingName, SideName, StepId, StoreName, ZoneName,
 };
 pub use pair::{
     DnsPolicy, Endpoint, Environment, Pair, PairError, ProbePolicy, Role, Service, Side, Zone, ZoneRef,
 };
+pub use policy::{ApprovalPolicy, Group, MaintenanceWindow, SettingRef, SwapPolicy};
 pub use record::{Record, RecordData, RecordId, RecordKind, RecordValue, Ttl};
 pub use release::{Activity, Deployment, DeploymentState, LogTail, Schedule};
-pub use setting::{Fingerprint, FingerprintSalt, SettingAttributes, SettingKind, SettingValue};
+pub use setting::{Fingerprint, FingerprintSalt, RoleValues, SettingAttributes, SettingKind, SettingValue};
 pub use store::{StorePolicy, Timetable};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SideName, StorePolicy, StoreRef,
-    ZoneName,
+    AddressName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SettingName, SettingRef,
+    SideName, StorePolicy, StoreRef, SwapPolicy, ZoneName,
 };
 
 /// What a side does at the moment. Derived from what DNS says, never configured.
@@ -115,9 +115,33 @@ pub struct Environment {
     pub endpoints: Vec<Endpoint>,
     /// Its stores, by name.
     pub stores: Vec<StorePolicy>,
+    /// The settings whose value depends on the role.
+    pub settings: Vec<SettingName>,
+    /// What the stand-by's delivery starts by the clock, and production's does not, as the service calls it.
+    pub standby_schedules: Vec<String>,
+    /// How a swap is conducted.
+    pub policy: SwapPolicy,
 }
 
 impl Environment {
+    /// An environment of endpoints alone.
+    pub fn new(name: EnvironmentName, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            name,
+            endpoints,
+            stores: Vec::new(),
+            settings: Vec::new(),
+            standby_schedules: Vec::new(),
+            policy: SwapPolicy::default(),
+        }
+    }
+
+    /// Each of its settings, with the key by which the pair knows it.
+    pub fn settings(&self) -> impl Iterator<Item = SettingRef> {
+        let of = |name: &SettingName| SettingRef { environment: self.name.clone(), name: name.clone() };
+        self.settings.iter().map(of)
+    }
+
     /// Each of its stores, with the key by which the pair knows it.
     pub fn stores(&self) -> impl Iterator<Item = (StoreRef, &StorePolicy)> {
         self.stores

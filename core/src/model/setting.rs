@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EnvironmentName, PairName, SettingName};
+use super::{EnvironmentName, PairName, Role, SettingName};
 
 /// What a setting says. It may be secret, so it is never printed and cannot be serialised.
 #[derive(Clone)]
@@ -41,6 +41,25 @@ impl Eq for SettingValue {}
 impl fmt::Debug for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SettingValue(***)")
+    }
+}
+
+/// What a setting says, by the role of its side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleValues {
+    /// On production.
+    pub production: SettingValue,
+    /// On the stand-by.
+    pub standby: SettingValue,
+}
+
+impl RoleValues {
+    /// The value of a role.
+    pub fn of(&self, role: Role) -> &SettingValue {
+        match role {
+            Role::Production => &self.production,
+            Role::Standby => &self.standby,
+        }
     }
 }
 

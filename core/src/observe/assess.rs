@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::names::Asked;
-use super::{Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, sides, stores};
+use super::{
+    Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, delivery, sides, stores,
+};
 use crate::journal::PairState;
 use crate::model::{Addresses, Environment, EnvironmentName, Pair, Role, SideName};
 use crate::port::NameError;
@@ -19,6 +21,9 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         roles: BTreeMap::new(),
         minimum_ttl: minimum_ttls(observation),
         stores: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
+        candidates: BTreeMap::new(),
+        meant: BTreeMap::new(),
         findings: books.findings,
     };
     zones(observation, &mut snapshot.findings);
@@ -27,6 +32,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         roles(pair, environment, history, &mut snapshot);
     }
     stores::understand(pair, observation, &mut snapshot);
+    delivery::understand(pair, observation, &mut snapshot);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
@@ -42,12 +48,13 @@ fn order(pair: &Pair, place: &Place) -> (usize, usize, Place) {
     };
     let (class, environment) = match place {
         Place::Pair => (0, 0),
-        Place::Side { .. } => (1, 0),
+        Place::Side { .. } | Place::Delivery { .. } => (1, 0),
         Place::Zone { .. } => (2, 0),
         Place::Environment { environment } | Place::Endpoint { environment, .. } => {
             (3, position(environment))
         }
         Place::Store { store } => (4, position(&store.environment)),
+        Place::Setting { setting } => (5, position(&setting.environment)),
     };
     (class, environment, place.clone())
 }

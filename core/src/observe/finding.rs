@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::EndpointField;
-use crate::model::{EnvironmentName, SideName, StoreRef, ZoneRef};
+use crate::model::{EnvironmentName, SettingRef, SideName, StoreRef, ZoneRef};
 
 /// Whether a finding stops a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +42,16 @@ pub enum Place {
     Store {
         /// The store.
         store: StoreRef,
+    },
+    /// What brings releases and settings to one side.
+    Delivery {
+        /// The side.
+        side: SideName,
+    },
+    /// One setting.
+    Setting {
+        /// The setting.
+        setting: SettingRef,
     },
     /// One field of one endpoint.
     Endpoint {
@@ -116,6 +126,32 @@ pub enum FindingKind {
     StoreDiverged,
     /// The stand-by's data is older than it may be.
     StoreStale,
+    /// What brings releases and settings to a side cannot be read.
+    DeliveryUnreadable,
+    /// The credentials of a side's delivery may not change what a swap changes.
+    DeliveryNotWritable,
+    /// A release cannot be deployed to the stand-by.
+    ReleaseUnfit,
+    /// Both sides run different releases.
+    ReleasesDiffer,
+    /// A deployment may still change a side.
+    DeploymentUnderWay,
+    /// An embargo lies on a side that is not Switchover's.
+    ForeignEmbargo,
+    /// A side lacks a setting.
+    SettingMissing,
+    /// A setting cannot be read back.
+    SettingHidden,
+    /// A setting has the value of neither role.
+    SettingForeign,
+    /// A setting has the value of the other role than its side's.
+    SettingOfOtherRole,
+    /// A service would not take the value that a setting shall have.
+    SettingUnfit,
+    /// A side lacks a schedule, or has several of one name.
+    ScheduleMissing,
+    /// A schedule of the stand-by runs on production.
+    ScheduleOfOtherRole,
 }
 
 /// One thing that is wrong or worth a look.

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join_all, join3, join4};
 use jiff::Timestamp;
 
 use crate::model::{
-    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreRef,
-    ZoneRef,
+    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, ReleaseName, Role,
+    SettingRef, SideName, StoreRef, ZoneRef,
 };
 use crate::port::{
-    AddressError, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports, Subject,
-    ZoneView,
+    AddressError, Candidate, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports,
+    ReleaseError, Subject, ZoneView,
 };
+
+use super::ask::{self, DeliveryObservation, Denied};
+use super::delivery::{self, MeantSetting};
 
 /// What one side's address book said.
 #[derive(Debug, Clone)]
@@ -38,6 +41,16 @@ pub struct Observation {
     pub writable: BTreeMap<ZoneRef, Result<(), NameError>>,
     /// The stores of the environments.
     pub stores: BTreeMap<StoreRef, Result<Inspection, DataError>>,
+    /// What brings releases and settings to each side; empty if that was not asked.
+    pub deliveries: BTreeMap<SideName, DeliveryObservation>,
+    /// What the configuration means each setting to say.
+    pub meant: BTreeMap<SettingRef, MeantSetting>,
+    /// What the services say against the values of settings, by side and role.
+    pub objections: BTreeMap<(SideName, SettingRef, Role), String>,
+    /// Whether the release that was asked for can be deployed to the stand-by; empty if none was asked for.
+    pub candidates: BTreeMap<EnvironmentName, Result<Candidate, ReleaseError>>,
+    /// What the credentials of each side may not write; empty if that was not tried.
+    pub denied: BTreeMap<SideName, Denied>,
     /// What the checks of a side said; empty if none were run.
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
 }
@@ -54,21 +67,50 @@ pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], dept
         zones,
         writable: BTreeMap::new(),
         stores,
+        deliveries: BTreeMap::new(),
+        meant: BTreeMap::new(),
+        objections: BTreeMap::new(),
+        candidates: BTreeMap::new(),
+        denied: BTreeMap::new(),
         checks: Vec::new(),
     }
 }
 
-/// Tries whether every credential can write what a swap will write, and whether the stand-by of each environment passes its
-/// checks. Changes nothing.
+/// As [`look`], and asks the deliveries of both sides too. Changes nothing.
+pub async fn look_at_all(
+    pair: &Pair,
+    ports: &Ports,
+    environments: &[Environment],
+    depth: Depth,
+) -> Observation {
+    let (mut observation, deliveries) =
+        join(look(pair, ports, environments, depth), ask::deliveries(ports, environments)).await;
+    observation.meant = delivery::meant(pair, ports);
+    observation.objections = ask::objections(ports, &deliveries);
+    observation.deliveries = deliveries;
+    observation.at = ports.clock.now();
+    observation
+}
+
+/// Tries whether every credential can write what a swap will write, whether the stand-by of each environment passes its
+/// checks, and whether a release could be deployed there. Changes nothing.
 pub async fn prove(
     ports: &Ports,
     observation: &mut Observation,
     standby: &BTreeMap<EnvironmentName, SideName>,
+    release: Option<&ReleaseName>,
 ) {
-    let proofs = prove_writes(ports, observation);
-    let (writable, checks) = join(proofs, run_checks(ports, observation, standby)).await;
+    let (writable, checks, denied, candidates) = join4(
+        prove_writes(ports, observation),
+        run_checks(ports, observation, standby),
+        ask::denials(ports, &observation.environments),
+        ask::candidates(ports, standby, release),
+    )
+    .await;
     observation.writable = writable;
     observation.checks = checks;
+    observation.denied = denied;
+    observation.candidates = candidates;
 }
 
 async fn look_at_sides(

@@ -4,7 +4,9 @@
 //! look (async, all systems at once) ──► Observation ──► assess (pure) ──► Snapshot with findings
 //! ```
 
+mod ask;
 mod assess;
+mod delivery;
 mod finding;
 mod look;
 mod names;
@@ -13,9 +15,11 @@ mod snapshot;
 mod stores;
 mod suggest;
 
+pub use ask::{DeliveryObservation, Denied};
 pub use assess::assess;
+pub use delivery::{CandidateView, DeliveryView, MeantSetting, SettingState};
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
-pub use look::{Observation, SideObservation, look, prove};
+pub use look::{Observation, SideObservation, look, look_at_all, prove};
 pub use snapshot::{NameView, RoleState, Snapshot};
 pub use stores::data_age;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Finding;
+use super::{CandidateView, DeliveryView, Finding};
 use crate::model::{
-    AddressName, Addresses, DnsName, EnvironmentName, Record, Role, SideName, StoreRef, ZoneRef,
+    AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, Role, SettingRef, SideName,
+    StoreRef, ZoneRef,
 };
 use crate::port::Inspection;
 
@@ -77,6 +78,13 @@ pub struct Snapshot {
     pub minimum_ttl: BTreeMap<ZoneRef, std::time::Duration>,
     /// The stores of the environments, as far as they could be read.
     pub stores: BTreeMap<StoreRef, Inspection>,
+    /// The delivery of each side, as far as it could be read.
+    pub deliveries: BTreeMap<SideName, DeliveryView>,
+    /// The release that was asked for, where it can be deployed to the stand-by.
+    pub candidates: BTreeMap<EnvironmentName, CandidateView>,
+    /// The fingerprints of what each setting shall say, by role.
+    #[serde(skip)]
+    pub meant: BTreeMap<SettingRef, BTreeMap<Role, Fingerprint>>,
     /// What is wrong, most severe first, then in the order of the file.
     pub findings: Vec<Finding>,
 }

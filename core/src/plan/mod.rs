@@ -3,7 +3,11 @@
 //! [`plan`] decides everything; [`verify`] knows nothing of how it decided and checks the result against the safety rules.
 
 mod digest;
+mod finalize;
+mod gate;
 mod planner;
+mod rehearsal;
+mod release;
 mod steps;
 mod stores;
 mod sync;

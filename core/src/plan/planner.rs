@@ -1,15 +1,22 @@
 //! The planner: from a snapshot, a history and a request to a plan. Synchronous and pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
+
+use super::finalize::finalize;
+use super::gate::{gate_stage, soak_stage};
+use super::rehearsal::refuse_unrehearsed;
+use super::release::Deliveries;
 use super::steps::{
-    Names, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
+    Names, checks, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
 };
 use super::stores::Stores;
-use super::{Intent, Plan, Shift, Stage, SyncRequest};
+use super::{Intent, Plan, Shift, Stage, Step, SyncRequest};
+use crate::action::Window;
 use crate::journal::{Outcome, PairState, RunState};
-use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName, StoreRef};
+use crate::model::{EnvironmentName, Pair, PairError, ReleaseName, Role, RunId, SideName, StoreRef};
 use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
 
 /// What somebody asks for.
@@ -21,6 +28,26 @@ pub struct Request {
     pub environments: BTreeSet<EnvironmentName>,
     /// The side that shall be production; the other one than now if none is named.
     pub to: Option<SideName>,
+    /// The release that the stand-by gets before it takes production.
+    pub release: Option<ReleaseName>,
+    /// The moment before which nobody is moved.
+    pub at: Option<Timestamp>,
+    /// The next maintenance windows of those environments that have some, in order.
+    pub windows: BTreeMap<EnvironmentName, Vec<Window>>,
+}
+
+impl Request {
+    /// All environments, with nothing special.
+    pub fn of(intent: Intent) -> Self {
+        Self {
+            intent,
+            environments: BTreeSet::new(),
+            to: None,
+            release: None,
+            at: None,
+            windows: BTreeMap::new(),
+        }
+    }
 }
 
 /// Why there is no plan.
@@ -46,6 +73,41 @@ pub enum PlanError {
     /// The pair has no such store.
     #[error("the pair has no store {0}")]
     NoSuchStore(StoreRef),
+    /// No release waits for its end.
+    #[error("no release waits to be finalized")]
+    NothingToFinalize,
+    /// Different releases wait for their end in different environments.
+    #[error("{one} and {other} wait to be finalized; name an environment")]
+    ReleasesDiffer {
+        /// One of them.
+        one: ReleaseName,
+        /// Another one.
+        other: ReleaseName,
+    },
+    /// Data must not flow to the stand-by before its release is the same as production's.
+    #[error("in {environment} data flows again when run {run} was finalized or reverted")]
+    ReleaseOpen {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The run that brought the release.
+        run: RunId,
+    },
+    /// Both sides must be able to run a release.
+    #[error("a release was asked for, and {0} has no releases: configure `delivery` for both sides")]
+    NoReleases(String),
+    /// No maintenance window opens.
+    #[error("no maintenance window of {0} opens at the time that was asked for")]
+    NoWindow(EnvironmentName),
+    /// The same was not done where it is rehearsed.
+    #[error("{environment} is swapped only after {on}: {why}")]
+    NotRehearsed {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Where it is rehearsed.
+        on: EnvironmentName,
+        /// What is missing.
+        why: String,
+    },
     /// There is no switchover to take back.
     #[error("there is nothing to revert: {0}")]
     NothingToRevert(String),
@@ -73,13 +135,20 @@ pub fn plan(
     let plan = match request.intent {
         Intent::Switchover => {
             refuse_unfit(snapshot, history, request)?;
+            refuse_without_releases(pair, snapshot, request)?;
             let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
-            swap(pair, snapshot, history, Intent::Switchover, shifts)
+            let plan = swap(pair, snapshot, history, request, shifts)?;
+            refuse_unrehearsed(pair, history, &plan)?;
+            plan
         }
         Intent::Revert => {
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_revert(snapshot, history, request)?;
-            swap(pair, snapshot, history, Intent::Revert, shifts)
+            swap(pair, snapshot, history, request, shifts)?
+        }
+        Intent::Finalize => {
+            refuse_unfit(snapshot, history, request)?;
+            finalize(pair, snapshot, history, request)?
         }
         Intent::Prepare => {
             refuse_unfit(snapshot, history, request)?;
@@ -103,7 +172,7 @@ pub(super) fn finished(
 }
 
 /// The environments that a request is about, in the order of the file.
-fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, PlanError> {
+pub(super) fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, PlanError> {
     for name in &request.environments {
         pair.environment(name)?;
     }
@@ -133,7 +202,8 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
         let environment = match &finding.place {
             Place::Endpoint { environment, .. } | Place::Environment { environment } => Some(environment),
             Place::Store { store } => Some(&store.environment),
-            Place::Pair | Place::Side { .. } | Place::Zone { .. } => None,
+            Place::Setting { setting } => Some(&setting.environment),
+            Place::Pair | Place::Side { .. } | Place::Zone { .. } | Place::Delivery { .. } => None,
         };
         let of_roles = matches!(
             finding.kind,
@@ -151,8 +221,23 @@ fn names_a_target(request: &Request) -> bool {
     match request.intent {
         Intent::Switchover => request.to.is_some(),
         Intent::Revert => true,
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync => false,
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => false,
     }
+}
+
+fn refuse_without_releases(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<(), PlanError> {
+    if request.release.is_none() {
+        return Ok(());
+    }
+    for environment in asked_for(pair, request)? {
+        let has = |side: &SideName| {
+            snapshot.deliveries.get(side).is_some_and(|view| view.releases.contains_key(&environment))
+        };
+        if let Some(without) = pair.sides.iter().find(|side| !has(&side.name)) {
+            return Err(PlanError::NoReleases(format!("side {} in {environment}", without.name)));
+        }
+    }
+    Ok(())
 }
 
 fn shifts_of_switchover(
@@ -197,9 +282,9 @@ fn shifts_of_revert(
     history: &PairState,
     request: &Request,
 ) -> Result<Vec<Shift>, PlanError> {
-    let last = last_that_moved(history)?;
     let wanted =
         |shift: &&Shift| request.environments.is_empty() || request.environments.contains(&shift.environment);
+    let last = last_that_moved(history, |run| run.plan.shifts.iter().any(|shift| wanted(&shift)))?;
     let back: Vec<Shift> = last
         .plan
         .shifts
@@ -221,10 +306,14 @@ fn shifts_of_revert(
         .collect())
 }
 
-fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
-    let moved = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run));
-    let run = moved
-        .ok_or_else(|| PlanError::NothingToRevert("the journal holds no finished switchover".to_owned()))?;
+/// The latest run that moved any of the wanted environments.
+fn last_that_moved(history: &PairState, wanted: impl Fn(&RunState) -> bool) -> Result<&RunState, PlanError> {
+    let moved = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run) && wanted(run));
+    let run = moved.ok_or_else(|| {
+        PlanError::NothingToRevert(
+            "the journal holds no finished switchover of these environments".to_owned(),
+        )
+    })?;
     match run.plan.intent {
         Intent::Revert if run.finished.is_some_and(|(outcome, _)| outcome != Outcome::Abandoned) => {
             Err(PlanError::NothingToRevert(format!(
@@ -232,32 +321,87 @@ fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
                 run.id
             )))
         }
-        Intent::Switchover | Intent::Revert | Intent::Prepare | Intent::RestoreTtl | Intent::Sync => Ok(run),
+        Intent::Switchover
+        | Intent::Revert
+        | Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Finalize => Ok(run),
     }
 }
 
-fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, shifts: Vec<Shift>) -> Plan {
+fn swap(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+    shifts: Vec<Shift>,
+) -> Result<Plan, PlanError> {
     let names = Names::moving(snapshot, &shifts);
-    let mut plan =
-        Plan { pair: pair.name.clone(), intent, shifts, stages: Vec::new(), pivot: None, notes: Vec::new() };
+    let release = request.release.clone();
+    let mut plan = Plan { release, shifts, ..Plan::without_stages(pair, request.intent) };
     let stores = Stores::moving(pair, snapshot, &plan.shifts);
     let Some(swap) = pivot_stage(&names, &stores) else {
         plan.shifts.clear();
-        return plan;
+        return Ok(plan);
     };
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
     plan.notes = notes(pair, &names, &stores);
-    let before = [standby_checks(pair, snapshot, &plan.shifts), stores.warm_up()];
+    let deliveries = Deliveries { pair, snapshot };
     let after = [
         stores.fence(),
         Some(swap),
-        read_back_stage(pair, snapshot, &names, &plan.shifts, stores.turns()),
+        read_back_stage(pair, snapshot, &names, &plan.shifts, beside_read_back(&plan, &deliveries, &stores)),
         hold_stage(pair, &names, &plan.shifts),
+        soak(pair, snapshot, &plan.shifts),
+        // A release is closed by its finalize.
+        if plan.release.is_none() { deliveries.reopen(&plan.shifts) } else { None },
         restore_stage(&names, history),
     ];
-    let data = stores.last_syncs().into_iter().map(Some);
-    plan.stages = before.into_iter().chain(data).chain(after).flatten().collect::<Vec<Stage>>();
-    plan
+    let before = until_last_syncs(pair, snapshot, request, &plan, &stores)?;
+    let data = stores.last_syncs().into_iter();
+    plan.stages = before.into_iter().chain(data).chain(after.into_iter().flatten()).collect();
+    Ok(plan)
+}
+
+/// Everything before production is frozen: it may take days.
+fn until_last_syncs(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    request: &Request,
+    plan: &Plan,
+    stores: &Stores<'_>,
+) -> Result<Vec<Stage>, PlanError> {
+    let deliveries = Deliveries { pair, snapshot };
+    let check = |verb| standby_checks(pair, snapshot, &plan.shifts, verb);
+    let targets = plan.shifts.iter().map(|shift| (&shift.environment, &shift.to, &shift.from));
+    let deploy = plan
+        .release
+        .as_ref()
+        .and_then(|release| deliveries.deploy(release, "Deploy the release to the stand-by", targets));
+    let gate =
+        if plan.intent == Intent::Switchover { gate_stage(pair, request, &plan.shifts)? } else { None };
+    let mut stages = vec![deliveries.quiet(&plan.shifts), deploy];
+    if gate.is_some() {
+        stages.extend([stores.for_review(), check("check stand-by for review"), gate]);
+    }
+    stages.extend([check("check stand-by"), stores.warm_up()]);
+    Ok(stages.into_iter().flatten().collect())
+}
+
+/// What must be done soon after the pivot and keeps no user waiting.
+fn beside_read_back(plan: &Plan, deliveries: &Deliveries<'_>, stores: &Stores<'_>) -> Vec<Option<Step>> {
+    let mut steps = deliveries.settings(&plan.shifts);
+    // The former production runs the release before: it gets no data of the new one until it is finalized.
+    if plan.release.is_none() {
+        steps.extend(stores.turns());
+    }
+    steps
+}
+
+fn soak(pair: &Pair, snapshot: &Snapshot, shifts: &[Shift]) -> Option<Stage> {
+    let watched = checks(pair, snapshot, shifts, Role::Production).into_values().flatten().collect();
+    soak_stage(pair, shifts, watched)
 }
 
 /// Moves the names and lets the new side take writes. Where an earlier run moved the names and no more, what it left of that.
@@ -303,7 +447,7 @@ fn in_scope<'a>(
 }
 
 fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
-    Plan { pair: pair.name.clone(), intent, shifts: Vec::new(), stages, pivot: None, notes: Vec::new() }
+    Plan { stages, ..Plan::without_stages(pair, intent) }
 }
 
 fn lower(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<Plan, PlanError> {

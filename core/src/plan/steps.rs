@@ -185,7 +185,7 @@ fn endpoints<'a>(pair: &'a Pair, shift: &'a Shift) -> impl Iterator<Item = &'a E
 }
 
 /// The checks of every endpoint at the new side's addresses, under the endpoint's name of a role.
-fn checks(
+pub(super) fn checks(
     pair: &Pair,
     snapshot: &Snapshot,
     shifts: &[Shift],
@@ -214,8 +214,13 @@ fn check_steps(verb: &str, sides: BTreeMap<SideName, Vec<PlannedCheck>>) -> Vec<
 }
 
 /// Asks the side that shall take production whether it is fit.
-pub(super) fn standby_checks(pair: &Pair, snapshot: &Snapshot, shifts: &[Shift]) -> Option<Stage> {
-    stage("Check the stand-by", check_steps("check stand-by", checks(pair, snapshot, shifts, Role::Standby)))
+pub(super) fn standby_checks(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    shifts: &[Shift],
+    verb: &str,
+) -> Option<Stage> {
+    stage("Check the stand-by", check_steps(verb, checks(pair, snapshot, shifts, Role::Standby)))
 }
 
 /// What each zone's servers shall say: every moved name that is not hidden behind an edge.
@@ -237,7 +242,7 @@ pub(super) fn read_back_stage(
     snapshot: &Snapshot,
     names: &Names<'_>,
     shifts: &[Shift],
-    turns: Vec<Option<Step>>,
+    beside: Vec<Option<Step>>,
 ) -> Option<Stage> {
     let reads = expected(names).into_iter().map(|(zone, names)| {
         let servers = pair.services.get(&zone.service).map(|service| service.authorities.clone());
@@ -246,7 +251,7 @@ pub(super) fn read_back_stage(
         step(&id, Action::AwaitRecords(AwaitRecords { zone, servers, names }), pair.dns.propagation_deadline)
     });
     let checks = check_steps("check production", checks(pair, snapshot, shifts, Role::Production));
-    stage("Read back and check the new production", reads.chain(checks).chain(turns))
+    stage("Read back and check the new production", reads.chain(checks).chain(beside))
 }
 
 /// Keeps the old side until the old TTL and the margin have passed, and watches the public resolvers meanwhile.

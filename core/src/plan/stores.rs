@@ -69,6 +69,15 @@ impl<'a> Stores<'a> {
         )
     }
 
+    /// Gives the stand-by production's data for people to look at. What is written after it comes with the last sync.
+    pub(super) fn for_review(&self) -> Option<Stage> {
+        let all = self.staying();
+        stage(
+            "Bring the stand-by's data up to date",
+            all.map(|store| store.sync("bring over", SyncPurpose::Routine, store.direction.clone())),
+        )
+    }
+
     /// Freezes production and brings over what is left: first the stores that are copied as a whole, because that takes long; those whose
     /// last sync is short are frozen last.
     pub(super) fn last_syncs(&self) -> Vec<Stage> {
@@ -106,6 +115,16 @@ impl<'a> Stores<'a> {
         });
         turned.collect()
     }
+}
+
+/// Lets data flow to the stand-by of each environment whose production stays.
+pub(super) fn follow(pair: &Pair, snapshot: &Snapshot, shifts: &[Shift]) -> Option<Stage> {
+    let stores = Stores::moving(pair, snapshot, shifts);
+    let syncs = stores.0.iter().map(|store| {
+        let step = store.sync("sync", SyncPurpose::Routine, store.direction.clone());
+        step.map(|step| Step { on_failure: OnFailure::Note, ..step })
+    });
+    stage("Let data flow to the stand-by", syncs)
 }
 
 impl Moving<'_> {

@@ -58,6 +58,9 @@ pub fn plan_sync(
         let Some(production) = roles.and_then(|roles| roles.production()) else {
             return Err(PlanError::NoProduction(store.environment));
         };
+        if let Some(waiting) = history.unfinalized(&store.environment) {
+            return Err(PlanError::ReleaseOpen { environment: store.environment, run: waiting.id.clone() });
+        }
         let direction = Direction::of(pair, production)?;
         let verify = if request.content || content_due(policy, snapshot, history, &store) {
             Verification::Content
@@ -73,14 +76,7 @@ pub fn plan_sync(
     let on_failure = if several { OnFailure::Note } else { OnFailure::Stop };
     let steps = steps.into_iter().map(|step| step.map(|step| Step { on_failure, ..step }));
     let stages = stage("Bring the stand-by's data up to date", steps).into_iter().collect();
-    let plan = Plan {
-        pair: pair.name.clone(),
-        intent: Intent::Sync,
-        shifts: Vec::new(),
-        stages,
-        pivot: None,
-        notes: Vec::new(),
-    };
+    let plan = Plan { stages, ..Plan::without_stages(pair, Intent::Sync) };
     finished(pair, snapshot, history, plan)
 }
 
@@ -106,7 +102,14 @@ fn refuse_unfit(
     let stops = |finding: &&Finding| match (&finding.place, finding.kind) {
         // The sync itself freezes the stand-by.
         (Place::Store { .. }, FindingKind::BothWritable | FindingKind::StoreUnguarded)
-        | (Place::Pair | Place::Side { .. } | Place::Zone { .. }, _) => false,
+        | (
+            Place::Pair
+            | Place::Side { .. }
+            | Place::Zone { .. }
+            | Place::Delivery { .. }
+            | Place::Setting { .. },
+            _,
+        ) => false,
         (Place::Store { .. }, FindingKind::StoreDiverged) if request.overwrite => false,
         (Place::Store { store }, _) => wanted.iter().any(|(known, _)| known == store),
         (Place::Endpoint { environment, .. } | Place::Environment { environment }, kind) => {

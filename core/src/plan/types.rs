@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanDigest;
 use crate::action::Action;
-use crate::model::{EnvironmentName, PairName, SideName, StepId};
+use crate::model::{EnvironmentName, Pair, PairName, ReleaseName, SideName, StepId};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Intent {
     RestoreTtl,
     /// Bring the stand-by's data up to date.
     Sync,
+    /// End a release: the former production gets it too.
+    Finalize,
 }
 
 impl fmt::Display for Intent {
@@ -33,6 +35,7 @@ impl fmt::Display for Intent {
             Self::Prepare => "prepare",
             Self::RestoreTtl => "restore TTLs",
             Self::Sync => "sync",
+            Self::Finalize => "finalize",
         })
     }
 }
@@ -100,6 +103,9 @@ pub struct Plan {
     pub pair: PairName,
     /// What it is for.
     pub intent: Intent,
+    /// The release that it brings along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
     /// What becomes of the roles.
     pub shifts: Vec<Shift>,
     /// The stages, in order.
@@ -112,6 +118,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that does nothing yet.
+    pub(super) fn without_stages(pair: &Pair, intent: Intent) -> Self {
+        Self {
+            pair: pair.name.clone(),
+            intent,
+            release: None,
+            shifts: Vec::new(),
+            stages: Vec::new(),
+            pivot: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// The digest by which this plan is known again.
     pub fn digest(&self) -> PlanDigest {
         PlanDigest::of(self)

@@ -4,6 +4,7 @@ mod address_book;
 mod backups;
 mod check;
 mod clock;
+mod delivery;
 mod embargo;
 mod meter;
 mod name_service;
@@ -22,6 +23,7 @@ pub use address_book::{AddressBook, AddressError, Attachment, Identity, Listing,
 pub use backups::Backups;
 pub use check::{Check, CheckFailure, Subject};
 pub use clock::{Clock, Entropy};
+pub use delivery::Delivery;
 pub use embargo::{Embargo, EmbargoView, Imposed, Reach};
 pub use meter::Meter;
 pub use name_service::{Conflict, NameError, NameService, RecordChange, ZoneView};
@@ -40,7 +42,7 @@ pub use store::{
     StoreProblem, StoreSide, Stream, SyncOrder, SyncPurpose, Synced, Unit,
 };
 
-use crate::model::{CheckName, ServiceName, SideName, StoreRef};
+use crate::model::{CheckName, RoleValues, ServiceName, SettingRef, SideName, StoreRef};
 
 /// Every outside system of one pair, ready to be asked.
 #[derive(Debug, Clone)]
@@ -55,6 +57,10 @@ pub struct Ports {
     pub stores: BTreeMap<StoreRef, Arc<dyn Store>>,
     /// The backups of those stores that keep some.
     pub backups: BTreeMap<StoreRef, Arc<dyn Backups>>,
+    /// What brings releases and settings to each side, where there is such.
+    pub deliveries: BTreeMap<SideName, Delivery>,
+    /// What each setting says, by role.
+    pub values: BTreeMap<SettingRef, RoleValues>,
     /// Asks DNS servers directly.
     pub resolver: Arc<dyn Resolver>,
     /// Holds the journal.

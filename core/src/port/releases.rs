@@ -5,12 +5,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::RemoteError;
 use crate::model::{Deployment, DeploymentId, EnvironmentName, LogTail, ReleaseName};
 
 /// An environment of a side as just seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ReleaseView {
     /// The deployment whose release runs there; `None` if nothing was ever deployed.
     pub current: Option<Deployment>,

@@ -52,7 +52,8 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// What became of the roles.
     pub shifts: Vec<Shift>,
-    /// From the confirmation (the start of the run) until every zone had accepted its swap, in milliseconds.
+    /// From the confirmation (the start of the run, or the moment at which its gate stood open) until every zone had accepted its swap, in
+    /// milliseconds.
     pub swapped_in_ms: Option<u64>,
     /// The requests that the swap had cost when the last zone accepted it.
     pub requests_to_swap: Option<u64>,
@@ -119,8 +120,18 @@ fn swapped(run: &RunState) -> (Option<u64>, Option<u64>) {
             })
             .collect();
     let last = accepted.iter().map(|(at, _)| *at).max();
-    let took = last.map(|last| crate::action::milliseconds(crate::action::between(run.started, last)));
+    let began = gate_opened(run).unwrap_or(run.started);
+    let took = last.map(|last| crate::action::milliseconds(crate::action::between(began, last)));
     (took, accepted.iter().map(|(_, requests)| *requests).max())
+}
+
+/// When a run that had to wait for approvals or a window could go on.
+fn gate_opened(run: &RunState) -> Option<Timestamp> {
+    let gate = run.plan.steps().find(|step| step.action.as_gate().is_some())?;
+    match run.step(&gate.id).forward? {
+        StepState::Succeeded { at, .. } => Some(at),
+        StepState::Started { .. } | StepState::Failed { .. } => None,
+    }
 }
 
 fn name_times(run: &RunState) -> Vec<NameTime> {

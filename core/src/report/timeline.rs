@@ -98,6 +98,11 @@ pub fn learnt(facts: &[Fact]) -> String {
                 proof.still_ms
             )),
             Fact::Synced(synced) => words.push(brought(synced)),
+            Fact::Deployed { deployment, .. } => words.push(deployment.to_string()),
+            Fact::Approved { group, by } => {
+                let who: Vec<&str> = by.iter().map(|holder| holder.actor.as_str()).collect();
+                words.push(format!("{group} approved ({})", who.join(", ")));
+            }
         }
     }
     if let Some((servers, most)) = slowest {

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let journal = engine.journal().await?;
     let snapshot = engine.preflight(&chosen.pair.environments, journal.state()).await;
-    let request = Request { intent: Intent::Switchover, environments: [].into(), to: None };
+    let request = Request::of(Intent::Switchover);
     let plan = plan(&chosen.pair, &snapshot, journal.state(), &request)?;
     let end = engine.start(journal, plan, Some("from another program".to_owned())).await?;
 
@@ -70,6 +70,8 @@ fn connect(chosen: &PairConfig, journal: &Path) -> Result<Ports, Box<dyn Error>>
         checks,
         stores: BTreeMap::new(),
         backups: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
+        values: BTreeMap::new(),
         resolver,
         state,
         clock,

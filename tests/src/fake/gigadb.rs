@@ -97,11 +97,7 @@ fn endpoint((_, production, standby, address): (&str, &str, &str, &str)) -> Endp
 
 fn environment(called: &str) -> Environment {
     let endpoints = ENDPOINTS.into_iter().filter(|(environment, ..)| *environment == called);
-    Environment {
-        name: EnvironmentName::new(called).expect("an environment"),
-        endpoints: endpoints.map(endpoint).collect(),
-        stores: Vec::new(),
-    }
+    Environment::new(EnvironmentName::new(called).expect("an environment"), endpoints.map(endpoint).collect())
 }
 
 pub(super) fn pair() -> Pair {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchover::model::{
-    AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreName, StorePolicy,
-    StoreRef,
+    Activity, AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, RoleValues, Schedule,
+    ScheduleId, SettingName, SettingRef, SettingValue, SideName, StoreName, StorePolicy, StoreRef,
 };
 use switchover::port::{AddressBook, Backups, Check, Meter, Method, NameService, Ports, Store};
 
 use super::gigadb;
 use super::{
-    FakeAddresses, FakeCheck, FakeNames, FakeResolver, FakeStore, Health, Held, MemoryStore, SeededEntropy,
-    VirtualClock,
+    FakeAddresses, FakeCheck, FakeDelivery, FakeNames, FakeResolver, FakeStore, Health, Held, HeldSetting,
+    MemoryStore, SeededEntropy, VirtualClock,
 };
 
 /// A pair and everything outside it, each part open to the test's hands.
@@ -30,6 +30,10 @@ pub struct World {
     pub books: BTreeMap<SideName, FakeAddresses>,
     /// The stores, where a test put some: none at first.
     pub stores: BTreeMap<StoreRef, FakeStore>,
+    /// What brings releases and settings to each side, where a test asked for it: none at first.
+    pub deliveries: BTreeMap<SideName, FakeDelivery>,
+    /// What each setting shall say, by role.
+    pub values: BTreeMap<SettingRef, RoleValues>,
     /// The one check.
     pub check: FakeCheck,
     /// The DNS servers.
@@ -57,6 +61,8 @@ impl World {
         let world = Self {
             books: books.collect(),
             stores: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            values: BTreeMap::new(),
             check: FakeCheck::new(&clock),
             resolver: FakeResolver::new(&clock, &names),
             store: MemoryStore::new(&clock),
@@ -87,6 +93,8 @@ impl World {
             backups: (self.stores.iter().filter(|(_, fake)| fake.keeps_backups()))
                 .map(|(store, fake)| (store.clone(), Arc::new(fake.clone()) as Arc<dyn Backups>))
                 .collect(),
+            deliveries: self.deliveries.iter().map(|(side, fake)| (side.clone(), fake.port())).collect(),
+            values: self.values.clone(),
             resolver: Arc::new(self.resolver.clone()),
             state: Arc::new(self.store.clone()),
             clock: Arc::new(self.clock.clone()),
@@ -105,6 +113,43 @@ impl World {
         let store = StoreRef { environment: environment.name.clone(), store: name };
         self.stores.insert(store, fake.clone());
         fake
+    }
+
+    /// Gives both sides a delivery, with nothing deployed yet.
+    pub fn add_deliveries(&mut self) {
+        let sides = self.pair.sides.iter().map(|side| &side.name);
+        let made = sides.map(|side| (side.clone(), FakeDelivery::new(side, &self.clock, &self.meter)));
+        self.deliveries = made.collect();
+    }
+
+    /// Defines a setting on both sides, each with the value of its role.
+    pub fn add_setting(&mut self, environment: &str, called: &str, production: &str, standby: &str) {
+        let name = SettingName::new(called).expect("a setting's name");
+        let found = self.pair.environments.iter_mut().find(|known| known.name.as_str() == environment);
+        let environment = found.expect("an environment of the pair");
+        environment.settings.push(name.clone());
+        let environment = environment.name.clone();
+        for (side, value) in [(self.first(), production), (self.second(), standby)] {
+            let held = HeldSetting::plain(value);
+            self.deliveries[side].settings.define(Some(&environment), &name, held);
+        }
+        let (production, standby) = (SettingValue::new(production), SettingValue::new(standby));
+        self.values.insert(SettingRef { environment, name }, RoleValues { production, standby });
+    }
+
+    /// Adds a schedule for the stand-by of an environment: active there, paused on production.
+    pub fn add_schedule(&mut self, environment: &str, called: &str) {
+        let found = self.pair.environments.iter_mut().find(|known| known.name.as_str() == environment);
+        found.expect("an environment of the pair").standby_schedules.push(called.to_owned());
+        for (side, activity) in [(self.first(), Activity::Paused), (self.second(), Activity::Active)] {
+            self.deliveries[side].schedules.add(Schedule {
+                id: ScheduleId::new(called.replace(' ', "-")).expect("an id"),
+                name: called.to_owned(),
+                activity,
+                what: "main, daily".to_owned(),
+                owner: None,
+            });
+        }
     }
 
     /// Runs a future to its end; see [`VirtualClock::run`].

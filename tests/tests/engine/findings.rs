@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use switchover::model::{AddressName, RecordData, SideName};
+use switchover::model::{
+    Activity, AddressName, RecordData, ReleaseName, SettingName, SettingValue, SideName,
+};
 use switchover::observe::{Finding, FindingKind, Snapshot};
 use switchover::plan::{Intent, PlanError, plan};
-use switchover::port::{Identity, Method, StoreProblem};
+use switchover::port::{Identity, Method, Schedules as _, StoreProblem};
 use switchover_tests::fake::{
-    AddressFault, DataCall, DataFault, FakeStore, Health, Held, NameCall, NameFault, World,
+    AddressFault, DataCall, DataFault, FakeStore, Health, Held, HeldSetting, NameCall, NameFault, RemoteCall,
+    RemoteFault, World,
 };
 
-use super::support::{Desk, ask, name, seconds, zone};
+use super::support::{Desk, ask, environment, name, seconds, zone};
 
 const SITE: &str = "eip-gigadb-live-gigadb";
 const FILES: &str = "eip-gigadb-files-live-gigadb";
@@ -46,6 +49,29 @@ fn files(world: &mut World) -> FakeStore {
         }
     }
     store
+}
+
+fn home_url() -> SettingName {
+    SettingName::new("HOME_URL").unwrap()
+}
+
+/// Gives both sides a delivery, with a release, a setting and a schedule of the live environment.
+fn delivered(world: &mut World) {
+    world.add_deliveries();
+    world.add_setting("live", "HOME_URL", "https://gigadb.org", "http://alt-live.gigadb.host");
+    world.add_schedule("live", "nightly sync");
+    for delivery in world.deliveries.values() {
+        delivery.releases.by_hand(&environment("live"), &ReleaseName::new("v4.3.3").unwrap());
+    }
+    world.clock.advance(seconds(61));
+}
+
+/// Changes the stand-by's setting.
+fn edit_setting(world: &World, edit: impl FnOnce(&mut HeldSetting)) {
+    let settings = &world.deliveries[&world_side(false)].settings;
+    let mut held = settings.held(&environment("live"), &home_url()).unwrap();
+    edit(&mut held);
+    settings.define(Some(&environment("live")), &home_url(), held);
 }
 
 fn world_side(first: bool) -> SideName {
@@ -214,6 +240,62 @@ const SLIPS: &[Slip] = &[
         world.clock.advance(seconds(30 * 3600));
     }),
     ("no data ever arrived at the stand-by", |world| files(world).forget_copies()),
+    ("a delivery cannot be read", |world| {
+        delivered(world);
+        world.deliveries[&world_side(true)].releases.fail_always(RemoteCall::Read, RemoteFault::Unauthorized);
+    }),
+    ("a delivery may not be changed", |world| {
+        delivered(world);
+        world.deliveries[&world_side(false)].settings.fail_always(RemoteCall::Prove, RemoteFault::Forbidden);
+    }),
+    ("a deployment is under way", |world| {
+        delivered(world);
+        let release = ReleaseName::new("v4.4.0").unwrap();
+        world.deliveries[&world_side(true)].releases.by_hand(&environment("live"), &release);
+    }),
+    ("the sides run different releases, and somebody else has an embargo", |world| {
+        delivered(world);
+        let releases = world.deliveries[&world_side(false)].releases.clone();
+        releases.by_hand(&environment("live"), &ReleaseName::new("v4.4.0").unwrap());
+        releases.embargo_of_others("every Friday from 17:00");
+        world.clock.advance(seconds(61));
+    }),
+    ("a setting is missing", |world| {
+        delivered(world);
+        world.deliveries[&world_side(true)].settings.remove(&environment("live"), &home_url());
+    }),
+    ("a setting cannot be read back", |world| {
+        delivered(world);
+        edit_setting(world, |held| held.attributes.hidden = true);
+    }),
+    ("a setting has the value of neither role", |world| {
+        delivered(world);
+        edit_setting(world, |held| held.value = SettingValue::new("http://elsewhere.example"));
+    }),
+    ("a setting has the value of the other role", |world| {
+        delivered(world);
+        edit_setting(world, |held| held.value = SettingValue::new("https://gigadb.org"));
+    }),
+    ("a setting would not take its value", |world| {
+        delivered(world);
+        for values in world.values.values_mut() {
+            values.standby = SettingValue::new("short");
+        }
+        edit_setting(world, |held| {
+            held.attributes.masked = true;
+            held.value = SettingValue::new("short");
+        });
+    }),
+    ("a schedule is missing", |world| {
+        delivered(world);
+        world.pair.environments[1].standby_schedules.push("weekly sync".to_owned());
+    }),
+    ("a schedule of the stand-by runs on production", |world| {
+        delivered(world);
+        let schedules = world.deliveries[&world_side(true)].schedules.clone();
+        let id = schedules.held()[0].id.clone();
+        let _ = world.run(schedules.switch(&id, Activity::Active)).unwrap();
+    }),
     ("the stand-by fails its check", |world| {
         let site = world.address(world.second(), &address_name(SITE));
         world.check.set(site, Health::Wrong("503 Service Unavailable".to_owned()));
@@ -232,7 +314,8 @@ fn every_slip_is_named_with_its_place_and_what_was_probably_meant() {
         writeln!(text, "## {called}\n{}", told(&snapshot.findings)).unwrap();
     }
     insta::assert_snapshot!("findings", text);
-    kinds.insert(FindingKind::JournalDisagrees);
+    // Those take a history, and a release that somebody asks for.
+    kinds.extend([FindingKind::JournalDisagrees, FindingKind::ReleaseUnfit]);
     assert_eq!(kinds.len(), every_kind().len(), "{kinds:?}");
 }
 
@@ -268,7 +351,20 @@ fn every_kind() -> Vec<FindingKind> {
         K::StoreDisagrees => Some(K::ProductionFrozen),
         K::ProductionFrozen => Some(K::StoreDiverged),
         K::StoreDiverged => Some(K::StoreStale),
-        K::StoreStale => None,
+        K::StoreStale => Some(K::DeliveryUnreadable),
+        K::DeliveryUnreadable => Some(K::DeliveryNotWritable),
+        K::DeliveryNotWritable => Some(K::ReleaseUnfit),
+        K::ReleaseUnfit => Some(K::ReleasesDiffer),
+        K::ReleasesDiffer => Some(K::DeploymentUnderWay),
+        K::DeploymentUnderWay => Some(K::ForeignEmbargo),
+        K::ForeignEmbargo => Some(K::SettingMissing),
+        K::SettingMissing => Some(K::SettingHidden),
+        K::SettingHidden => Some(K::SettingForeign),
+        K::SettingForeign => Some(K::SettingOfOtherRole),
+        K::SettingOfOtherRole => Some(K::SettingUnfit),
+        K::SettingUnfit => Some(K::ScheduleMissing),
+        K::ScheduleMissing => Some(K::ScheduleOfOtherRole),
+        K::ScheduleOfOtherRole => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   findings, planning            what a person is told and asked to confirm      golden files
 //!   checker                       every safety rule of a plan has a plan that only it refuses
+//!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
@@ -20,6 +21,7 @@ mod crash;
 mod faults;
 mod findings;
 mod planning;
+mod release;
 mod running;
 mod stores;
 mod support;

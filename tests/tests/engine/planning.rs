@@ -77,6 +77,22 @@ fn action(text: &mut String, action: &Action) {
         Action::SyncStore(sync) => {
             writeln!(text, "    {} {}, {:?}", sync.store, sync.direction, sync.purpose).unwrap();
         }
+        Action::Deploy(deploy) => {
+            writeln!(text, "    after {:?}, nothing on {}", deploy.after, deploy.other).unwrap();
+        }
+        Action::SetEmbargo(set) => writeln!(text, "    {:?}", set.rule).unwrap(),
+        Action::SwitchSchedules(switch) => {
+            writeln!(text, "    {:?} {:?}", switch.to, switch.schedules).unwrap();
+        }
+        Action::ChangeSettings(change) => {
+            let names = change.settings.iter().map(|planned| planned.setting.to_string());
+            writeln!(text, "    {}: {}", change.role, names.collect::<Vec<_>>().join(", ")).unwrap();
+        }
+        Action::Gate(gate) => {
+            let groups = gate.groups.iter().map(|group| format!("{} {:?}", group.name, group.members));
+            writeln!(text, "    {}; {:?}", groups.collect::<Vec<_>>().join(", "), gate.windows).unwrap();
+        }
+        Action::Soak(soak) => writeln!(text, "    {} ms, {} checks", soak.for_ms, soak.checks.len()).unwrap(),
     }
 }
 

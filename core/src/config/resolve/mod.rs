@@ -3,8 +3,10 @@
 //! The file is read key by key, so that what is wrong with one value hides nothing that is wrong with another. A value in which
 //! the schema already found a problem is left out.
 
+mod delivery;
 mod pair;
 mod period;
+mod policy;
 mod service;
 mod store;
 mod zone;

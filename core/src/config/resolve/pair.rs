@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::super::document::{Entry, Node};
 use super::super::problem::{all, quoted};
-use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, StoreSpec};
+use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, SettingSpec, StoreSpec};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
     AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, PairName, Role, Service,
-    ServiceName, Side, SideName, StoreRef, ZoneName, ZoneRef,
+    ServiceName, SettingRef, Side, SideName, StoreRef, ZoneName, ZoneRef,
 };
 use crate::near::nearest;
 
@@ -22,6 +22,14 @@ struct Known<'a> {
     services: &'a Services,
     checks: &'a Checks,
     sides: &'a [&'a str],
+    has_delivery: bool,
+}
+
+/// What the providers of an environment's stores and settings are set up from.
+#[derive(Default)]
+struct Specs {
+    stores: BTreeMap<StoreRef, StoreSpec>,
+    settings: BTreeMap<SettingRef, SettingSpec>,
 }
 
 /// Reads one pair; `None` if something in it is wrong.
@@ -37,7 +45,12 @@ pub(super) fn read(
     let probe = reader.probe(node, &path);
     let sides = reader.sides(node, &path);
     let names: Vec<&str> = sides.iter().flatten().map(|(side, _)| side.name.as_str()).collect();
-    let (environments, stores) = reader.environments(node, &path, Known { services, checks, sides: &names });
+    let deliveries = reader.deliveries(node, &path, &names);
+    let has_delivery = node
+        .get("sides")
+        .is_some_and(|table| table.entries().iter().any(|entry| entry.node.get("delivery").is_some()));
+    let known = Known { services, checks, sides: &names, has_delivery };
+    let (environments, Specs { stores, settings }) = reader.environments(node, &path, known);
     let [(first, first_book), (second, second_book)] = sides?;
     let addresses = BTreeMap::from([(first.name.clone(), first_book), (second.name.clone(), second_book)]);
     let endpoints = || environments.iter().flat_map(|environment| &environment.endpoints);
@@ -45,7 +58,7 @@ pub(super) fn read(
     let checks = used_checks(checks, endpoints())?;
     let sides = [first, second];
     let pair = Pair { name: name.clone(), sides, environments, services, dns, probe };
-    Some(PairConfig { pair, names, addresses, checks, stores })
+    Some(PairConfig { pair, names, addresses, checks, stores, deliveries, settings })
 }
 
 type UsedServices = (BTreeMap<ServiceName, Service>, BTreeMap<ServiceName, ProviderSpec>);
@@ -162,9 +175,9 @@ impl Reader {
         pair: &Node,
         path: &ConfigPath,
         known: Known<'_>,
-    ) -> (Vec<Environment>, BTreeMap<StoreRef, StoreSpec>) {
+    ) -> (Vec<Environment>, Specs) {
         let path = path.key("environments");
-        let mut specs = BTreeMap::new();
+        let mut specs = Specs::default();
         let Some(table) = pair.get("environments") else { return (Vec::new(), specs) };
         if table.entries().is_empty() && self.is_clean(&path) {
             let problem = Problem::new("this pair has no environment", &path, table.span.clone());
@@ -172,12 +185,20 @@ impl Reader {
         }
         let named = self.named(Some(table), &path, EnvironmentName::new);
         let read = named.into_iter().map(|(name, entry)| {
-            let path = path.key(&entry.key);
+            let (path, node) = (path.key(&entry.key), &entry.node);
             let endpoints = self.endpoints(&name, entry, &path, known);
-            let stores = self.stores(&name, &entry.node, &path, known.sides, &mut specs);
-            Environment { name, endpoints, stores }
+            let stores = self.stores(&name, node, &path, known.sides, &mut specs.stores);
+            let settings = self.settings(&name, node, &path, &mut specs.settings);
+            let standby_schedules = self.field(node, &path, "standby_schedules").unwrap_or_default();
+            self.need_delivery(node, &path, known.has_delivery);
+            let policy = self.policy_of_swaps(node, &path);
+            Environment { name, endpoints, stores, settings, standby_schedules, policy }
         });
-        (read.collect(), specs)
+        let environments: Vec<Environment> = read.collect();
+        let policies: Vec<_> =
+            environments.iter().map(|known| (known.name.clone(), known.policy.clone())).collect();
+        self.check_rehearsals(table, &path, &policies);
+        (environments, specs)
     }
 
     fn endpoints(

@@ -1,5 +1,6 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod release;
 mod stores;
 mod swap;
 
@@ -37,9 +38,10 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.only_its_names();
     match plan.intent {
         Intent::Switchover | Intent::Revert => checker.swap(),
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync => checker.moves_nothing(),
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => checker.moves_nothing(),
     }
     checker.data();
+    checker.releases();
     checker.violations
 }
 
@@ -131,9 +133,19 @@ impl<'a> Checker<'a> {
                 undo.as_ref().is_none_or(|undo| is_inverse(forward, undo)),
             ),
             (
-                Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) | Action::ThawStore(_),
+                Action::AwaitRecords(_)
+                | Action::RunChecks(_)
+                | Action::Hold(_)
+                | Action::ThawStore(_)
+                | Action::Deploy(_)
+                | Action::ChangeSettings(_)
+                | Action::Gate(_)
+                | Action::Soak(_),
                 undo,
             ) => (false, undo.is_none()),
+            (action @ (Action::SetEmbargo(_) | Action::SwitchSchedules(_)), undo) => {
+                (false, release::takes_back(action, undo.as_ref()))
+            }
             (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),
             (Action::SyncStore(sync), undo) => (false, stores::goes_on(sync, undo.as_ref())),
         };
@@ -192,11 +204,8 @@ impl<'a> Checker<'a> {
 
     fn moves_nothing(&mut self) {
         let moves = self.zone_changes().any(|(_, change)| change.purpose == Purpose::Swap);
-        self.require(
-            !moves && self.plan.shifts.is_empty(),
-            self.plan.intent,
-            "a change of TTLs moves no traffic",
-        );
+        let stays = self.plan.shifts.iter().all(|shift| shift.from == shift.to);
+        self.require(!moves && stays, self.plan.intent, "only a swap moves traffic");
         self.require(
             self.plan.pivot.is_none(),
             self.plan.intent,

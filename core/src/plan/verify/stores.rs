@@ -69,7 +69,17 @@ impl<'a> Checker<'a> {
                 }
                 self.only_stores_that_shift();
             }
-            Intent::Sync => self.only_syncs(),
+            Intent::Sync => {
+                let only = self.plan.steps().find(|step| step.action.as_sync_store().is_none());
+                let id = only.map(|step| step.id.to_string()).unwrap_or_default();
+                self.require(only.is_none(), id, "a sync does nothing but sync");
+                self.only_syncs();
+            }
+            Intent::Finalize => {
+                let none = self.freezes().is_empty() && self.thaws().is_empty();
+                self.require(none, self.plan.intent, "only a swap freezes and thaws");
+                self.only_syncs();
+            }
             Intent::Prepare | Intent::RestoreTtl => {
                 let none = self.freezes().is_empty() && self.thaws().is_empty() && self.syncs().is_empty();
                 self.require(none, self.plan.intent, "a change of TTLs touches no data");
@@ -157,10 +167,7 @@ impl<'a> Checker<'a> {
 
     /// A sync by itself freezes nobody, moves nobody, and starts at production.
     fn only_syncs(&mut self) {
-        for step in self.plan.steps() {
-            let sync = step.action.as_sync_store();
-            self.require(sync.is_some(), &step.id, "a sync does nothing but sync");
-            let Some(sync) = sync else { continue };
+        for (_, step, sync) in self.syncs() {
             let roles = self.snapshot.roles.get(&sync.store.environment);
             let production = roles.and_then(|roles| roles.production());
             self.require(

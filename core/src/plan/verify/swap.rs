@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
     /// The endpoints that a plan is about: those of its shifts, or all where nothing moves.
     fn concerned(&self) -> Vec<&'a Endpoint> {
         match self.plan.intent {
-            Intent::Switchover | Intent::Revert => {
+            Intent::Switchover | Intent::Revert | Intent::Finalize => {
                 self.plan.shifts.iter().flat_map(|shift| self.endpoints(shift)).collect()
             }
             Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {

@@ -109,10 +109,9 @@ impl Case {
             checks: if spec.checked { vec![CheckName::new("web").unwrap()] } else { Vec::new() },
             probe: false,
         };
-        let environments = self.environments.iter().enumerate().map(|(place, (specs, _))| Environment {
-            name: EnvironmentName::new(format!("e{place}")).unwrap(),
-            endpoints: specs.iter().enumerate().map(|(index, spec)| endpoint(place, index, spec)).collect(),
-            stores: Vec::new(),
+        let environments = self.environments.iter().enumerate().map(|(place, (specs, _))| {
+            let endpoints = specs.iter().enumerate().map(|(index, spec)| endpoint(place, index, spec));
+            Environment::new(EnvironmentName::new(format!("e{place}")).unwrap(), endpoints.collect())
         });
         let authority: SocketAddr = ([192, 0, 2, 53], 53).into();
         let services = [0, 1].map(|of| Service {
@@ -224,6 +223,11 @@ impl Case {
             zones: zones.into_iter().map(view).collect(),
             writable: BTreeMap::new(),
             stores: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            objections: BTreeMap::new(),
+            candidates: BTreeMap::new(),
+            denied: BTreeMap::new(),
             checks: Vec::new(),
         }
     }
@@ -244,7 +248,7 @@ impl Case {
 
 pub(super) fn request(intent: Intent, environments: &[usize], to: Option<bool>) -> Request {
     let environments = environments.iter().map(|place| EnvironmentName::new(format!("e{place}")).unwrap());
-    Request { intent, environments: environments.collect(), to: to.map(side) }
+    Request { environments: environments.collect(), to: to.map(side), ..Request::of(intent) }
 }
 
 /// Applies every change of a plan in order, each only if the record reads as the plan expects, and says how the names read after each

@@ -3,5 +3,6 @@
 mod case;
 mod mutation;
 mod property;
+mod releases;
 mod rules;
 mod stores;

@@ -297,7 +297,7 @@ mutations! {
         bench.changes(Purpose::RestoreTtl).pop()?.changes.first_mut()?.to.ttl = Ttl::Seconds(3_599);
         Some(())
     };
-    RestoreTtl, "roles that change with the TTLs", "a change of TTLs moves no traffic", |bench| {
+    RestoreTtl, "roles that change with the TTLs", "only a swap moves traffic", |bench| {
         let [first, second] = bench.pair.sides.clone();
         let environment = bench.pair.environments.first()?.name.clone();
         bench.plan.shifts.push(Shift { environment, from: first.name, to: second.name });

@@ -62,7 +62,7 @@ fn thaw(bench: &mut Bench) -> Option<&mut ThawStore> {
 }
 
 /// Takes a step out of its stage and puts it into another.
-fn carry(
+pub(super) fn carry(
     plan: &mut Plan,
     wanted: impl Fn(&Action) -> bool,
     to: impl Fn(usize, &Plan) -> usize,

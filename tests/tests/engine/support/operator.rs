@@ -49,7 +49,8 @@ impl Process {
 
     pub(crate) async fn plan(&self, request: &Request) -> Result<(Journal, Plan), Trouble> {
         let journal = self.read().await?;
-        let snapshot = self.engine.preflight(&self.in_scope(request), journal.state()).await;
+        let (scope, release) = (self.in_scope(request), request.release.as_ref());
+        let snapshot = self.engine.preflight_of(&scope, journal.state(), release).await;
         let made = plan(&self.engine.pair, &snapshot, journal.state(), request).map_err(Trouble::Plan)?;
         Ok((journal, made))
     }
@@ -93,10 +94,15 @@ impl Desk {
     }
 
     pub(crate) fn process(&self) -> Process {
+        self.process_of("ada")
+    }
+
+    /// A process of somebody.
+    pub(crate) fn process_of(&self, actor: &str) -> Process {
         let process = self.processes.get() + 1;
         self.processes.set(process);
         let holder = Holder {
-            actor: "ada".to_owned(),
+            actor: actor.to_owned(),
             host: "ops-1".to_owned(),
             process,
             program: "switchover 0.1.0".to_owned(),

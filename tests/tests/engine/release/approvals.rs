@@ -1,0 +1,178 @@
+//! Approvals: who may give them, when they count, and what a run does while it waits.
+
+use super::*;
+use switchover::journal::{FailureKind, Seq};
+
+/// Begins a release, lets `meanwhile` happen after ten minutes at the gate, and runs to the end.
+fn waiting(desk: &Desk, meanwhile: impl AsyncFnOnce()) -> RunEnd {
+    use futures_util::future::join;
+    let process = desk.process();
+    let request = of_release("v4.4.0");
+    let later = async {
+        desk.world.clock.sleep(seconds(600)).await;
+        meanwhile().await;
+    };
+    desk.world.run(async { join(process.perform(&request), later).await.0 }).unwrap()
+}
+
+async fn say(desk: &Desk, actor: &str, remark: &Remark) -> Result<(), String> {
+    let said = desk.process_of(actor).engine.say(remark, None).await;
+    said.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_run_that_nobody_approves_is_undone_when_its_time_is_over() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {});
+    assert_eq!(end.outcome, Some(Outcome::Undone));
+    assert_eq!(end.failures[0].kind, FailureKind::Declined, "{end:?}");
+    assert!(end.failures[0].message.contains("1 of business, 1 of tech missing"), "{end:?}");
+    whole(&desk, "not approved");
+    assert!(desk.as_before());
+    assert!(described(&desk, desk.world.first()).contains("open"));
+    assert!(described(&desk, desk.world.second()).contains("nightly on"));
+}
+
+#[test]
+fn who_began_a_run_and_who_is_no_member_cannot_approve() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {
+        let refused = say(&desk, "ada", &approve("business")).await.unwrap_err();
+        assert!(refused.contains("whoever began a run does not approve it"), "{refused}");
+        let refused = say(&desk, "bob", &approve("tech")).await.unwrap_err();
+        assert!(refused.contains("the members of tech are dan"), "{refused}");
+        let refused = say(&desk, "bob", &approve("legal")).await.unwrap_err();
+        assert!(refused.contains("asks no group legal; it asks business, tech"), "{refused}");
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        let twice = desk.process_of("bob").engine.say(&approve("business"), None).await;
+        assert!(matches!(twice, Err(RemarkError::Twice { .. })), "{twice:?}");
+        say(&desk, "dan", &Remark::Approve { group: None, digest: None, expires: None }).await.unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    let late = desk.world.run(say(&desk, "carol", &approve("business"))).unwrap_err();
+    assert_eq!(late, "no run is open");
+}
+
+#[test]
+fn an_approval_that_was_withdrawn_or_has_run_out_does_not_count() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        say(&desk, "bob", &Remark::Withdraw { group: None }).await.unwrap();
+        let soon = desk.world.clock.now() + jiff::SignedDuration::from_secs(60);
+        let short = Remark::Approve { group: Some(group("business")), digest: None, expires: Some(soon) };
+        say(&desk, "carol", &short).await.unwrap();
+        desk.world.clock.sleep(seconds(90)).await;
+        say(&desk, "dan", &approve("tech")).await.unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Undone), "{end:?}");
+    assert!(end.failures[0].message.contains("1 of business missing"), "{end:?}");
+}
+
+#[test]
+fn one_member_who_says_no_is_enough() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        assert!(say(&desk, "eve", &Remark::Reject).await.unwrap_err().contains("eve cannot approve"));
+        desk.process_of("dan")
+            .engine
+            .say(&Remark::Reject, Some("the search is broken".to_owned()))
+            .await
+            .unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Undone));
+    assert_eq!(end.failures[0].message, "dan rejected the run: the search is broken");
+    whole(&desk, "rejected");
+}
+
+#[test]
+fn another_plan_than_the_one_that_waits_is_not_approved() {
+    let desk = Desk::new(pair());
+    let other = desk.plan(&ask(Intent::Switchover)).unwrap().digest();
+    let end = waiting(&desk, async || {
+        let wrong = Remark::Approve { group: Some(group("business")), digest: Some(other), expires: None };
+        let refused = say(&desk, "bob", &wrong).await.unwrap_err();
+        assert!(refused.contains(", not "), "{refused}");
+    });
+    assert_eq!(end.outcome, Some(Outcome::Undone));
+}
+
+#[test]
+fn approvals_wait_for_a_run_that_was_cut_off() {
+    let desk = Desk::new(pair());
+    let process = desk.process();
+    let request = of_release("v4.4.0");
+    let work = process.perform(&request);
+    let end = desk.while_running(work, seconds(3600), || process.stop.stop()).unwrap();
+    assert_eq!(end.outcome, None);
+    // While no process holds the run, both approve.
+    desk.world.run(async {
+        desk.world.clock.sleep(seconds(3600)).await;
+        say(&desk, "carol", &approve("business")).await.unwrap();
+        say(&desk, "dan", &approve("tech")).await.unwrap();
+    });
+    let end = desk.resume().unwrap();
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    whole(&desk, "resumed");
+}
+
+#[test]
+fn a_gate_that_stood_open_must_be_open_when_the_run_goes_through() {
+    let desk = Desk::new(pair());
+    let process = desk.process();
+    let request = of_release("v4.4.0");
+    let gate_done = |desk: &Desk| {
+        let run = desk.last_run();
+        run.plan.steps().any(|step| {
+            step.action.as_gate().is_some() && run.step(&step.id).succeeded(switchover::journal::Way::Forward)
+        })
+    };
+    // Find the entry that says that the gate stood open, and die right after it.
+    let probe = Desk::new(pair());
+    completed(&perform(&probe, &request));
+    let opened = probe.events().iter().position(|event| {
+        matches!(event, switchover::journal::Event::StepSucceeded { step, .. } if step.as_str() == "gate")
+    });
+    desk.world.store.crash_after(Seq(opened.unwrap() as u64));
+    let end = desk.world.run_until_crash(beside_approvers(&desk, process.perform(&request)));
+    assert!(end.is_none() && gate_done(&desk));
+    desk.world.run(async {
+        say(&desk, "bob", &Remark::Withdraw { group: None }).await.unwrap();
+    });
+    let next = desk.process();
+    let again = async {
+        desk.world.clock.sleep(seconds(1000)).await;
+        assert!(desk.as_before(), "it went through a gate that had closed");
+        say(&desk, "carol", &approve("business")).await.unwrap();
+    };
+    let (end, ()) = desk.world.run(futures_util::future::join(next.resume(), again));
+    assert_eq!(end.unwrap().outcome, Some(Outcome::Completed));
+}
+
+#[test]
+fn what_others_say_takes_the_pair_from_nobody() {
+    // A remark lands between any two entries of the run.
+    let desk = Desk::new(unasked_but_tech());
+    let process = desk.process();
+    let request = of_release("v4.4.0");
+    let chatter = async {
+        for _ in 0..60 {
+            drop(say(&desk, "dan", &approve("tech")).await);
+            desk.world.clock.sleep(Duration::from_millis(1_130)).await;
+            drop(say(&desk, "dan", &Remark::Withdraw { group: None }).await);
+        }
+        while say(&desk, "dan", &approve("tech")).await.is_err() {
+            desk.world.clock.sleep(seconds(1)).await;
+        }
+    };
+    let (end, ()) = desk.world.run(futures_util::future::join(process.perform(&request), chatter));
+    assert_eq!(end.unwrap().outcome, Some(Outcome::Completed));
+}
+
+/// Only the tech must approve.
+fn unasked_but_tech() -> World {
+    let mut world = pair();
+    world.pair.environments[0].policy.approval.groups.remove(0);
+    world
+}
