@@ -85,7 +85,9 @@ impl Session {
 }
 
 fn holder() -> Holder {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let user = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Holder {
         actor: user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
