@@ -40,8 +40,14 @@ pub(super) async fn run(common: &Common, pair: Option<&PairName>, watch: bool) -
 async fn show(common: &Common, session: &Session) -> Result<(), Stop> {
     let journal = session.engine.journal().await?;
     let pair = &session.pair.pair;
-    let snapshot = session.engine.observe(&pair.environments, journal.state()).await;
-    render::out(&render::status::status(pair, &snapshot, journal.state(), common.output)?)?;
+    let snapshot = session.engine.survey(&pair.environments, journal.state()).await;
+    render::out(&render::status::status(
+        pair,
+        &snapshot,
+        journal.state(),
+        session.engine.ports.clock.now(),
+        common.output,
+    )?)?;
     render::findings::show(&session.config, &pair.name, &snapshot.findings);
     Ok(())
 }

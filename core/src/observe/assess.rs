@@ -31,8 +31,8 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     for environment in &observation.environments {
         roles(pair, environment, history, &mut snapshot);
     }
-    stores::understand(pair, observation, &mut snapshot);
-    delivery::understand(pair, observation, &mut snapshot);
+    stores::understand(pair, observation, history, &mut snapshot);
+    delivery::understand(pair, observation, history, &mut snapshot);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
