@@ -168,6 +168,10 @@ fn what(step: &Step) -> String {
         },
         Action::ThawStore(thaw) => format!("let {} take writes", thaw.side),
         Action::SyncStore(sync) => brought(sync),
+        Action::Announce(announce) => {
+            format!("{}; nothing waits for it, tried for {} s", announce.moment, step.deadline().as_secs())
+        }
+        Action::WriteRoleTable(write) => counted(write.rows.len(), "row"),
     };
     format!("{}: {detail}", step.id)
 }

@@ -1,5 +1,6 @@
 //! The kinds of action, one file each: what it is as data, how it is looked at, and how it is done.
 
+mod announce;
 mod await_records;
 mod change_records;
 mod freeze_store;
@@ -9,9 +10,12 @@ mod run_checks;
 mod store;
 mod sync_store;
 mod thaw_store;
+mod write_role_table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use announce::ANNOUNCE_DEADLINE;
+pub use announce::Announce;
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
 pub use freeze_store::FreezeStore;
@@ -20,6 +24,8 @@ pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
 pub use sync_store::SyncStore;
 pub use thaw_store::ThawStore;
+pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
+pub use write_role_table::WriteRoleTable;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +45,10 @@ pub enum Action {
     ThawStore(ThawStore),
     /// Bring a store's data from production to the stand-by.
     SyncStore(SyncStore),
+    /// Tell people of a moment of the run.
+    Announce(Announce),
+    /// Make the role table in a document true.
+    WriteRoleTable(WriteRoleTable),
 }
 
 impl Action {
@@ -52,7 +62,14 @@ impl Action {
             Self::FreezeStore(action) => Box::new(freeze_store::Freezing::new(action)),
             Self::ThawStore(action) => Box::new(thaw_store::Thawing::new(action)),
             Self::SyncStore(action) => Box::new(sync_store::Syncing::new(action)),
+            Self::Announce(action) => Box::new(announce::Announcing::new(action)),
+            Self::WriteRoleTable(action) => Box::new(write_role_table::Writing::new(action)),
         }
+    }
+
+    /// Whether it goes on beside its stage and whatever follows, so that nothing waits for it before the end of the run.
+    pub fn is_aside(&self) -> bool {
+        self.as_announce().is_some()
     }
 
     /// The change of records, if it is one.
@@ -88,5 +105,15 @@ impl Action {
     /// The sync, if it is one.
     pub fn as_sync_store(&self) -> Option<&SyncStore> {
         if let Self::SyncStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The announcement, if it is one.
+    pub fn as_announce(&self) -> Option<&Announce> {
+        if let Self::Announce(action) = self { Some(action) } else { None }
+    }
+
+    /// The writing of the role table, if it is that.
+    pub fn as_write_role_table(&self) -> Option<&WriteRoleTable> {
+        if let Self::WriteRoleTable(action) = self { Some(action) } else { None }
     }
 }

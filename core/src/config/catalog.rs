@@ -20,17 +20,34 @@ pub enum PortKind {
     State,
     /// Holds data that follows the roles: `stores.…` of an environment.
     Store,
+    /// Tells people: `[announce.…]`.
+    Announcer,
+    /// Holds the role table: `role_table` of a pair.
+    RoleTable,
+    /// Says how a system is that pairs stand on: `[status_pages.…]`.
+    StatusPage,
 }
 
 impl PortKind {
     /// Every port that a file configures.
-    pub const ALL: [Self; 5] = [Self::Names, Self::Addresses, Self::Check, Self::State, Self::Store];
+    pub const ALL: [Self; 8] = [
+        Self::Names,
+        Self::Addresses,
+        Self::Check,
+        Self::State,
+        Self::Store,
+        Self::Announcer,
+        Self::RoleTable,
+        Self::StatusPage,
+    ];
 
     /// The keys of a provider's table that are core's own, so that no provider may have them.
     pub(super) fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Names => &[raw::PROVIDER, "zones", "authorities"],
-            Self::Addresses | Self::Check | Self::State => &[raw::PROVIDER],
+            Self::Addresses | Self::Check | Self::State | Self::Announcer => &[raw::PROVIDER],
+            Self::RoleTable => &[raw::PROVIDER, "environments"],
+            Self::StatusPage => &[raw::PROVIDER, "gate"],
             Self::Store => &raw::STORE_KEYS,
         }
     }
@@ -44,6 +61,9 @@ impl fmt::Display for PortKind {
             Self::Check => "check",
             Self::State => "state store",
             Self::Store => "store",
+            Self::Announcer => "announcer",
+            Self::RoleTable => "role table",
+            Self::StatusPage => "status page",
         })
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use super::document::Node;
 use super::{ConfigPath, KindName, SecretRef, Source, Warning, lint};
-use crate::model::{CheckName, Pair, PairName, ServiceName, SideName, StoreRef};
+use crate::model::{
+    AnnouncerName, CheckName, Pair, PairName, ServiceName, SideName, StatusPageName, StoreRef,
+};
 use crate::near::nearest;
 use crate::retention::Policy;
 
@@ -37,6 +39,12 @@ pub struct PairConfig {
     pub checks: BTreeMap<CheckName, ProviderSpec>,
     /// What each store is set up from.
     pub stores: BTreeMap<StoreRef, StoreSpec>,
+    /// The provider of each of [`Pair::announce`].
+    pub announcers: BTreeMap<AnnouncerName, ProviderSpec>,
+    /// The provider of its role table, if it has one.
+    pub role_table: Option<ProviderSpec>,
+    /// The provider of each of [`Pair::status_pages`].
+    pub status_pages: BTreeMap<StatusPageName, ProviderSpec>,
 }
 
 /// What a store is set up from.

@@ -6,12 +6,12 @@ use futures_util::future::{join, join_all, join3};
 use jiff::Timestamp;
 
 use crate::model::{
-    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role, SideName, StoreRef,
-    ZoneRef,
+    AddressName, AnnouncerName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, Role,
+    SideName, StatusPageName, StoreRef, ZoneRef,
 };
 use crate::port::{
-    AddressError, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports, Subject,
-    ZoneView,
+    AddressError, AnnounceError, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError,
+    Ports, RoleTableError, Subject, ZoneView,
 };
 
 /// What one side's address book said.
@@ -38,6 +38,12 @@ pub struct Observation {
     pub writable: BTreeMap<ZoneRef, Result<(), NameError>>,
     /// The stores of the environments.
     pub stores: BTreeMap<StoreRef, Result<Inspection, DataError>>,
+    /// What the status pages say; empty if none was asked.
+    pub status_pages: BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    /// Whether people could be told; empty if that was not tried.
+    pub announcers: BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    /// Whether the role table could be written; `None` if that was not tried or there is none.
+    pub role_table: Option<Result<(), RoleTableError>>,
     /// What the checks of a side said; empty if none were run.
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
 }
@@ -54,6 +60,9 @@ pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], dept
         zones,
         writable: BTreeMap::new(),
         stores,
+        status_pages: BTreeMap::new(),
+        announcers: BTreeMap::new(),
+        role_table: None,
         checks: Vec::new(),
     }
 }
@@ -66,9 +75,35 @@ pub async fn prove(
     standby: &BTreeMap<EnvironmentName, SideName>,
 ) {
     let proofs = prove_writes(ports, observation);
-    let (writable, checks) = join(proofs, run_checks(ports, observation, standby)).await;
+    let (writable, checks, (status_pages, announcers, role_table)) =
+        join3(proofs, run_checks(ports, observation, standby), ask_around(ports)).await;
     observation.writable = writable;
     observation.checks = checks;
+    observation.status_pages = status_pages;
+    observation.announcers = announcers;
+    observation.role_table = role_table;
+}
+
+type Around = (
+    BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    Option<Result<(), RoleTableError>>,
+);
+
+/// Asks what stands around the pair: status pages, and what will tell people.
+async fn ask_around(ports: &Ports) -> Around {
+    let pages =
+        ports.status_pages.iter().map(|(name, page)| async move { (name.clone(), page.look().await) });
+    let announcers =
+        ports.announcers.iter().map(|(name, found)| async move { (name.clone(), found.prove().await) });
+    let table = async {
+        match &ports.role_table {
+            Some(table) => Some(table.prove().await),
+            None => None,
+        }
+    };
+    let (pages, announcers, table) = join3(join_all(pages), join_all(announcers), table).await;
+    (pages.into_iter().collect(), announcers.into_iter().collect(), table)
 }
 
 async fn look_at_sides(

@@ -4,10 +4,12 @@
 //! look (async, all systems at once) ──► Observation ──► assess (pure) ──► Snapshot with findings
 //! ```
 
+mod around;
 mod assess;
 mod finding;
 mod look;
 mod names;
+mod role_rows;
 mod sides;
 mod snapshot;
 mod stores;
@@ -17,5 +19,6 @@ pub use assess::assess;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, prove};
+pub use role_rows::{Noted, holding, role_rows};
 pub use snapshot::{NameView, RoleState, Snapshot};
 pub use stores::data_age;

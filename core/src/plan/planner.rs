@@ -133,15 +133,24 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
         let environment = match &finding.place {
             Place::Endpoint { environment, .. } | Place::Environment { environment } => Some(environment),
             Place::Store { store } => Some(&store.environment),
-            Place::Pair | Place::Side { .. } | Place::Zone { .. } => None,
+            Place::Pair
+            | Place::Side { .. }
+            | Place::Zone { .. }
+            | Place::Announcer { .. }
+            | Place::RoleTable
+            | Place::StatusPage { .. } => None,
         };
         let of_roles = matches!(
             finding.kind,
             FindingKind::WrongSide | FindingKind::RolesUnclear | FindingKind::StoreDisagrees
         );
-        of_roles
+        let expected = of_roles
             && names_a_target(request)
-            && environment.is_some_and(|e| left_part_way(history, e).is_some())
+            && environment.is_some_and(|e| left_part_way(history, e).is_some());
+        // Trouble at a vendor keeps from setting out, and never from going back.
+        let on_the_way_back =
+            matches!(finding.place, Place::StatusPage { .. }) && request.intent == Intent::Revert;
+        expected || on_the_way_back
     };
     let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
@@ -257,6 +266,7 @@ fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, s
     ];
     let data = stores.last_syncs().into_iter().map(Some);
     plan.stages = before.into_iter().chain(data).chain(after).flatten().collect::<Vec<Stage>>();
+    super::announce::tell(&mut plan, pair, snapshot, history);
     plan
 }
 

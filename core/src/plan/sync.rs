@@ -106,7 +106,15 @@ fn refuse_unfit(
     let stops = |finding: &&Finding| match (&finding.place, finding.kind) {
         // The sync itself freezes the stand-by.
         (Place::Store { .. }, FindingKind::BothWritable | FindingKind::StoreUnguarded)
-        | (Place::Pair | Place::Side { .. } | Place::Zone { .. }, _) => false,
+        | (
+            Place::Pair
+            | Place::Side { .. }
+            | Place::Zone { .. }
+            | Place::Announcer { .. }
+            | Place::RoleTable
+            | Place::StatusPage { .. },
+            _,
+        ) => false,
         (Place::Store { .. }, FindingKind::StoreDiverged) if request.overwrite => false,
         (Place::Store { store }, _) => wanted.iter().any(|(known, _)| known == store),
         (Place::Endpoint { environment, .. } | Place::Environment { environment }, kind) => {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use switchover::model::{AddressName, RecordData, SideName};
+use switchover::model::{AddressName, RecordData, SideName, StatusGate};
 use switchover::observe::{Finding, FindingKind, Snapshot};
 use switchover::plan::{Intent, PlanError, plan};
 use switchover::port::{Identity, Method, StoreProblem};
 use switchover_tests::fake::{
-    AddressFault, DataCall, DataFault, FakeStore, Health, Held, NameCall, NameFault, World,
+    AddressFault, AnnounceFault, DataCall, DataFault, FakeStore, Health, Held, NameCall, NameFault,
+    TableFault, World,
 };
 
 use super::support::{Desk, ask, name, seconds, zone};
@@ -46,6 +47,10 @@ fn files(world: &mut World) -> FakeStore {
         }
     }
     store
+}
+
+fn trouble() -> Health {
+    Health::Wrong("major trouble: Partial System Outage".to_owned())
 }
 
 fn world_side(first: bool) -> SideName {
@@ -214,6 +219,27 @@ const SLIPS: &[Slip] = &[
         world.clock.advance(seconds(30 * 3600));
     }),
     ("no data ever arrived at the stand-by", |world| files(world).forget_copies()),
+    ("a vendor has trouble, which is worth a look", |world| {
+        world.add_status_page("cloudflare", StatusGate::Advisory).set(trouble());
+    }),
+    ("a vendor has trouble, which keeps from a swap", |world| {
+        world.add_status_page("cloudflare", StatusGate::Gate).set(trouble());
+    }),
+    ("a status page is down, which is worth a look", |world| {
+        world.add_status_page("cloudflare", StatusGate::Advisory).set(Health::Down);
+    }),
+    ("a status page is down, which keeps from a swap", |world| {
+        world.add_status_page("cloudflare", StatusGate::Gate).set(Health::Down);
+    }),
+    ("people cannot be told for now", |world| {
+        world.add_announcer("ops").fail_proofs(AnnounceFault::Unavailable);
+    }),
+    ("people cannot be told at all", |world| {
+        world.add_announcer("ops").fail_proofs(AnnounceFault::Refused);
+    }),
+    ("the document has no place for the role table", |world| {
+        world.add_role_table().fail_always(TableFault::NoPlace);
+    }),
     ("the stand-by fails its check", |world| {
         let site = world.address(world.second(), &address_name(SITE));
         world.check.set(site, Health::Wrong("503 Service Unavailable".to_owned()));
@@ -268,7 +294,11 @@ fn every_kind() -> Vec<FindingKind> {
         K::StoreDisagrees => Some(K::ProductionFrozen),
         K::ProductionFrozen => Some(K::StoreDiverged),
         K::StoreDiverged => Some(K::StoreStale),
-        K::StoreStale => None,
+        K::StoreStale => Some(K::TroubleReported),
+        K::TroubleReported => Some(K::StatusPageSilent),
+        K::StatusPageSilent => Some(K::AnnouncerUnfit),
+        K::AnnouncerUnfit => Some(K::RoleTableUnfit),
+        K::RoleTableUnfit => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

@@ -4,6 +4,7 @@
 //!   findings, planning            what a person is told and asked to confirm      golden files
 //!   checker                       every safety rule of a plan has a plan that only it refuses
 //!   running, faults, takeover     one run, and everything that can go wrong in it
+//!   telling                       people, the role table, and vendors' status pages
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
 //!
@@ -24,3 +25,4 @@ mod running;
 mod stores;
 mod support;
 mod takeover;
+mod telling;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::super::document::{Entry, Node};
 use super::super::problem::{all, quoted};
 use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, StoreSpec};
+use super::people::{People, Told};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
@@ -31,6 +32,7 @@ pub(super) fn read(
     entry: &Entry,
     services: &Services,
     checks: &Checks,
+    people: &People,
 ) -> Option<PairConfig> {
     let (node, path) = (&entry.node, ConfigPath::pair(name));
     let dns = reader.dns(node, &path);
@@ -38,14 +40,38 @@ pub(super) fn read(
     let sides = reader.sides(node, &path);
     let names: Vec<&str> = sides.iter().flatten().map(|(side, _)| side.name.as_str()).collect();
     let (environments, stores) = reader.environments(node, &path, Known { services, checks, sides: &names });
+    let environment_names: Vec<&EnvironmentName> =
+        environments.iter().map(|environment| &environment.name).collect();
+    let told = reader.told(node, &path, people, &environment_names);
     let [(first, first_book), (second, second_book)] = sides?;
     let addresses = BTreeMap::from([(first.name.clone(), first_book), (second.name.clone(), second_book)]);
     let endpoints = || environments.iter().flat_map(|environment| &environment.endpoints);
     let (services, names) = used_services(services, endpoints())?;
     let checks = used_checks(checks, endpoints())?;
     let sides = [first, second];
-    let pair = Pair { name: name.clone(), sides, environments, services, dns, probe };
-    Some(PairConfig { pair, names, addresses, checks, stores })
+    let Told { announce, announcers, role_table, gates, status_pages } = told?;
+    let (role_table, table_spec) = role_table.unzip();
+    let pair = Pair {
+        name: name.clone(),
+        sides,
+        environments,
+        services,
+        dns,
+        probe,
+        announce,
+        role_table,
+        status_pages: gates,
+    };
+    Some(PairConfig {
+        pair,
+        names,
+        addresses,
+        checks,
+        stores,
+        announcers,
+        role_table: table_spec,
+        status_pages,
+    })
 }
 
 type UsedServices = (BTreeMap<ServiceName, Service>, BTreeMap<ServiceName, ProviderSpec>);
@@ -135,7 +161,8 @@ impl Reader {
         let addresses = entry.node.get("addresses")?;
         let book = self.spec(addresses, &path.key("addresses"), PortKind::Addresses);
         let project = self.field(&entry.node, &path, "project");
-        Some((Side { name, project }, book?))
+        let columns = self.columns(&entry.node, &path);
+        Some((Side { name, project, columns }, book?))
     }
 
     /// Two sides with one address book are one side.

@@ -1,5 +1,6 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod announce;
 mod stores;
 mod swap;
 
@@ -40,6 +41,7 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
         Intent::Prepare | Intent::RestoreTtl | Intent::Sync => checker.moves_nothing(),
     }
     checker.data();
+    checker.telling();
     checker.violations
 }
 
@@ -48,7 +50,7 @@ fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
     let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
-    asks_resolvers || goes_on
+    asks_resolvers || goes_on || announce::only_tells(action)
 }
 
 struct Checker<'a> {
@@ -84,7 +86,7 @@ impl<'a> Checker<'a> {
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers and a sync that is not the last may fail without stopping the run",
+                "only a question to public resolvers, a sync that is not the last and what only tells people may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -131,7 +133,12 @@ impl<'a> Checker<'a> {
                 undo.as_ref().is_none_or(|undo| is_inverse(forward, undo)),
             ),
             (
-                Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) | Action::ThawStore(_),
+                Action::AwaitRecords(_)
+                | Action::RunChecks(_)
+                | Action::Hold(_)
+                | Action::ThawStore(_)
+                | Action::Announce(_)
+                | Action::WriteRoleTable(_),
                 undo,
             ) => (false, undo.is_none()),
             (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),

@@ -125,7 +125,11 @@ impl Case {
         });
         Pair {
             name: PairName::new("case").unwrap(),
-            sides: [false, true].map(|second| Side { name: side(second), project: None }),
+            sides: [false, true].map(|second| Side {
+                name: side(second),
+                project: None,
+                columns: Vec::new(),
+            }),
             environments: environments.collect(),
             services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
             dns: DnsPolicy {
@@ -134,6 +138,9 @@ impl Case {
                 ..DnsPolicy::default()
             },
             probe: ProbePolicy::default(),
+            announce: Vec::new(),
+            role_table: None,
+            status_pages: BTreeMap::new(),
         }
     }
 
@@ -224,6 +231,9 @@ impl Case {
             zones: zones.into_iter().map(view).collect(),
             writable: BTreeMap::new(),
             stores: BTreeMap::new(),
+            status_pages: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            role_table: None,
             checks: Vec::new(),
         }
     }

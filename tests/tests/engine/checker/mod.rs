@@ -5,3 +5,4 @@ mod mutation;
 mod property;
 mod rules;
 mod stores;
+mod telling;
