@@ -6,6 +6,9 @@ use crate::journal::{PauseReason, RunState, StepState};
 use crate::model::{Announcement, AnnouncementKey, AnnouncerName, Moment};
 use crate::plan::{OnFailure, Step};
 
+/// The most characters of a reason, and of what failed, that people are told. The report has all of it.
+const LONGEST: usize = 1_000;
+
 /// The announcement of a moment of a run to one announcer. `at` is when the moment was, as the journal tells it.
 pub fn announcement(run: &RunState, moment: Moment, to: &AnnouncerName, at: Timestamp) -> Announcement {
     let release = run.plan.steps().find_map(|step| step.action.as_announce()?.release.clone());
@@ -19,8 +22,16 @@ pub fn announcement(run: &RunState, moment: Moment, to: &AnnouncerName, at: Time
         shifts: run.plan.shifts.clone(),
         release,
         by: run.holders.first().map(|holder| holder.actor.clone()),
-        reason: run.reason.clone(),
-        detail: detail(run, moment),
+        reason: run.reason.as_deref().map(short),
+        detail: detail(run, moment).as_deref().map(short),
+    }
+}
+
+/// The beginning of a text: services cut off long messages, or refuse them.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
