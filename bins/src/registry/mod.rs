@@ -1,5 +1,6 @@
 //! Every provider that this program knows: one line each, by port.
 
+mod people;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     #[cfg(feature = "ec2")]
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
     kinds.extend(stores::kinds());
+    kinds.extend(people::kinds());
     Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
 }
 
@@ -92,6 +94,12 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     faults.extend(setting.beside_stores(pair));
     let checks = pair.checks.iter().map(|(name, spec)| (name.clone(), spec, check(spec)));
     let checks = gathered(&mut faults, checks);
+    let announcers =
+        pair.announcers.iter().map(|(name, spec)| (name.clone(), setting.announcer(name, spec))).collect();
+    let tables = pair.role_table.iter().map(|spec| ((), spec, setting.role_table(&pair.pair.name, spec)));
+    let role_table = gathered(&mut faults, tables).into_values().next();
+    let pages = pair.status_pages.iter().map(|(name, spec)| (name.clone(), spec, people::status_page(spec)));
+    let status_pages = gathered(&mut faults, pages);
     if !faults.is_empty() {
         return Err(Unready::Providers(faults));
     }
@@ -103,7 +111,19 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     }
     let ports = journal(config, folder)?;
     let Setting { clock, meter, .. } = setting;
-    Ok(Ports { names, addresses, checks, stores, backups, clock, meter, ..ports })
+    Ok(Ports {
+        names,
+        addresses,
+        checks,
+        stores,
+        backups,
+        announcers,
+        role_table,
+        status_pages,
+        clock,
+        meter,
+        ..ports
+    })
 }
 
 /// Opens a configuration's journal and nothing else.

@@ -55,7 +55,9 @@ impl<'a> Announcing<'a> {
                 Acted::Later(error.to_string())
             }
             AnnounceError::Unavailable { .. } => Acted::Later(error.to_string()),
-            AnnounceError::Refused { .. } => Acted::Refused(error.to_string()),
+            AnnounceError::Refused { .. } | AnnounceError::Unready { .. } => {
+                Acted::Refused(error.to_string())
+            }
         }
     }
 }

@@ -46,7 +46,9 @@ fn how_to_tell(error: &AnnounceError) -> String {
     let what = match error {
         AnnounceError::Throttled { .. } => "wait, and try again",
         AnnounceError::Unavailable { .. } => "check the connection, and try again",
-        AnnounceError::Refused { .. } => "check its table in the file and its secret",
+        AnnounceError::Refused { .. } | AnnounceError::Unready { .. } => {
+            "check its table in the file and its secret"
+        }
     };
     format!("{what}; a swap goes on without it")
 }

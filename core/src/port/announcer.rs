@@ -26,6 +26,14 @@ pub enum AnnounceError {
         /// What happened.
         why: String,
     },
+    /// It was never set up: its table in the configuration or its secret is not usable.
+    #[error("{place}: it is not set up: {why}")]
+    Unready {
+        /// Its name.
+        place: String,
+        /// Why, without anything secret.
+        why: String,
+    },
     /// The service said no, and will say no again.
     #[error("{place}: refused: {why}")]
     Refused {
@@ -45,7 +53,7 @@ impl AnnounceError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Unavailable { .. } => true,
-            Self::Refused { .. } => false,
+            Self::Refused { .. } | Self::Unready { .. } => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use lettre::{SmtpTransport, Transport as _};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ pub enum SmtpError {
 /// Its `Message-ID` is made of the announcement's key, so that a repeated mail is known again, and `Auto-Submitted` keeps
 /// out-of-office answers away (RFC 3834). What the server puts off (4xx) may be repeated; what it refuses (5xx) not.
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    transport: SmtpTransport,
     place: String,
     from: Mailbox,
     to: Vec<Mailbox>,
@@ -129,10 +129,8 @@ impl Smtp {
         }
         let (tls, usual) = tls(&options)?;
         let port = options.port.unwrap_or(usual);
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&options.host)
-            .port(port)
-            .tls(tls)
-            .timeout(Some(timeout));
+        let transport =
+            SmtpTransport::builder_dangerous(&options.host).port(port).tls(tls).timeout(Some(timeout));
         let transport = match (user, password) {
             (Some(user), Some(password)) => {
                 let (user, password) = (user.expose_secret().to_owned(), password.expose_secret().to_owned());
@@ -177,15 +175,21 @@ impl Smtp {
         }
     }
 
-    async fn in_time<T>(
+    /// Does work that blocks, in a thread of its own: the end of the program does not wait for one that hangs. It ends by itself, since
+    /// every read and write has a timeout.
+    async fn apart<T: Send + 'static>(
         &self,
         limit: Duration,
-        work: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
+        work: impl FnOnce(&SmtpTransport) -> Result<T, lettre::transport::smtp::Error> + Send + 'static,
     ) -> Result<T, AnnounceError> {
-        match tokio::time::timeout(limit, work).await {
-            Ok(done) => done.map_err(|error| self.failed(&error)),
-            Err(_) => {
-                let why = format!("no answer within {} s", limit.as_secs());
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let transport = self.transport.clone();
+        // Nobody may be waiting any more.
+        std::thread::spawn(move || drop(done.send(work(&transport))));
+        match tokio::time::timeout(limit, wait).await {
+            Ok(Ok(done)) => done.map_err(|error| self.failed(&error)),
+            Ok(Err(_)) | Err(_) => {
+                let why = format!("no answer within {} ms", limit.as_millis());
                 Err(AnnounceError::Unavailable { place: self.place.clone(), why })
             }
         }
@@ -235,12 +239,12 @@ impl Announcer for Smtp {
             place: self.place.clone(),
             why: format!("the mail cannot be written: {error}"),
         })?;
-        self.in_time(self.timeout, self.transport.send(message)).await.map(drop)
+        self.apart(self.timeout, move |transport| transport.send(&message)).await.map(drop)
     }
 
     /// Connects, encrypts and signs in, and sends no mail. Not proved: that the server takes mail from this sender to these receivers.
     async fn prove(&self) -> Result<(), AnnounceError> {
-        if self.in_time(PROOF, self.transport.test_connection()).await? {
+        if self.apart(PROOF, SmtpTransport::test_connection).await? {
             return Ok(());
         }
         let why = "it ended the connection".to_owned();

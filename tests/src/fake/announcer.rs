@@ -36,6 +36,7 @@ enum Call {
 struct Inner {
     script: Script<Call, AnnounceFault>,
     tries: Vec<(Duration, Moment)>,
+    told: Vec<Announcement>,
     taken: Vec<(Duration, Announcement)>,
     seen: BTreeMap<AnnouncementKey, Announcement>,
 }
@@ -68,6 +69,16 @@ impl FakeAnnouncer {
         lock(&self.inner).script.keep(Call::Prove, fault);
     }
 
+    /// From now on everything works.
+    pub fn heal(&self) {
+        lock(&self.inner).script.lift();
+    }
+
+    /// What was taken, in order, as often as it was told.
+    pub fn told(&self) -> Vec<Announcement> {
+        lock(&self.inner).told.clone()
+    }
+
     /// What was taken, in order, each once.
     pub fn taken(&self) -> Vec<(Duration, Announcement)> {
         lock(&self.inner).taken.clone()
@@ -85,6 +96,7 @@ impl FakeAnnouncer {
 
     fn take(&self, announcement: &Announcement) {
         let mut inner = lock(&self.inner);
+        inner.told.push(announcement.clone());
         match inner.seen.get(&announcement.key) {
             // What failed meanwhile may have become more; all else is as it was.
             Some(first) => {
