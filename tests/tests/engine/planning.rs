@@ -123,7 +123,8 @@ fn the_role_table_says_of_an_environment_that_was_not_looked_at_what_the_journal
         told(&plan).lines().filter(|line| line.contains("live")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(rows(&desk), ["    live hongkong: unknown", "    live sydney: unknown"]);
-    desk.world.run(desk.process().perform(&only(Intent::Switchover, "live"))).unwrap();
+    let end = desk.world.run(desk.process().perform(&only(Intent::Switchover, "live"))).unwrap();
+    assert_eq!(end.outcome, Some(switchover::journal::Outcome::Completed));
     assert_eq!(rows(&desk), ["    live hongkong: hot stand-by", "    live sydney: current production"]);
 }
 

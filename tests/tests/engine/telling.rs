@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchover::journal::{Outcome, StepState};
+use switchover::journal::{Outcome, Seq, StepState};
 use switchover::model::{Moment, StatusGate};
 use switchover::plan::{Intent, PlanError};
 use switchover_tests::fake::{AnnounceFault, FakeAnnouncer, FakeTable, Health, NameCall, NameFault, World};
@@ -198,6 +198,29 @@ fn a_resumed_run_tells_nobody_twice_and_does_not_go_back_to_what_could_not_be_to
     assert_eq!(desk.resume().unwrap().outcome, Some(Outcome::CompletedWithExceptions));
     assert_eq!(ops.moments(), [Moment::Swapped, Moment::Finished]);
     assert_eq!(ops.tries().len(), 3);
+}
+
+#[test]
+fn a_process_that_dies_at_any_entry_tells_each_moment_once_and_leaves_a_table_that_is_true() {
+    let entries = {
+        let (desk, ..) = desk();
+        desk.expect(Intent::Switchover, Outcome::Completed);
+        desk.entries().len() as u64
+    };
+    let mut told_again = 0;
+    // The first two entries are the claim and the beginning: before them nothing is open that could be resumed.
+    for entry in 3..=entries {
+        let (desk, ops, table) = desk();
+        desk.world.store.crash_before(Seq(entry - 1));
+        let process = desk.process();
+        let request = ask(Intent::Switchover);
+        assert!(desk.world.run_until_crash(process.perform(&request)).is_none(), "{entry}");
+        assert_eq!(desk.resume().unwrap().outcome, Some(Outcome::Completed), "{entry}");
+        assert_eq!(ops.moments(), ALL, "{entry}");
+        assert_eq!(table.text(), "live hongkong: hot stand-by\nlive sydney: current production\n");
+        told_again += ops.told().len() - ALL.len();
+    }
+    assert!(told_again > 0, "no crash fell between an announcement and its entry");
 }
 
 #[test]

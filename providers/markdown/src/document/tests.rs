@@ -153,14 +153,21 @@ async fn a_read_only_document_is_left_alone_even_by_root() {
 }
 
 #[tokio::test]
-async fn mode_and_links_are_kept() {
+async fn mode_and_links_are_kept_and_the_document_is_replaced_at_once() {
     let desk = Desk::new(DOCUMENT);
     std::fs::set_permissions(desk.file(), Permissions::from_mode(0o640)).unwrap();
     let link = desk.folder.path().join("link.md");
     symlink("SOP.md", &link).unwrap();
     let table = MarkdownTable::new(&link, pair("gigadb"));
+    let inode = || std::fs::metadata(desk.file()).unwrap().ino();
+    let before = inode();
     let seen = table.read().await.unwrap().version;
     table.write(&now(), &seen).await.unwrap();
+    assert_ne!(
+        inode(),
+        before,
+        "the old document was written over, and a reader could have seen half of the new one"
+    );
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(std::fs::metadata(desk.file()).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(desk.text().contains("current production"));
