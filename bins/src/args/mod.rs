@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use switchover::config::Period;
-use switchover::model::{EnvironmentName, GroupName, PairName, ReleaseName, RunId, SideName, ZoneName};
+use switchover::model::{
+    AnnouncerName, EnvironmentName, GroupName, PairName, ReleaseName, RunId, SideName, ZoneName,
+};
 use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
@@ -205,7 +207,12 @@ pub enum Command {
         /// Show it again every few seconds until interrupted
         #[arg(long)]
         watch: bool,
+        /// The role table in a document
+        #[command(flatten)]
+        document: Document,
     },
+    /// Send the announcers of a pair a message that says that it is a test
+    Announce(Announce),
     /// Show the plan of a swap and its digest, as `swap-roles --dry-run`
     Plan {
         /// The pair; may be left out if the file has one
@@ -301,6 +308,38 @@ pub struct Reject {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// What becomes of the role table in a document.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub struct Document {
+    /// Make the role table between the pair's two markers of this Markdown document true, instead of showing anything
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub write: Option<PathBuf>,
+    /// Show how the role table of this Markdown document differs from what is so, and end with code 1 if it does
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub check: Option<PathBuf>,
+}
+
+impl Document {
+    /// Whether one was named.
+    pub fn is_wanted(&self) -> bool {
+        self.write.is_some() || self.check.is_some()
+    }
+}
+
+/// Whom `switchover announce` tells what.
+#[derive(Debug, Clone, Args)]
+pub struct Announce {
+    /// The pair; may be left out if the file has one
+    pub pair: Option<PairName>,
+    /// Say that it is a test; people are told of swaps by the swaps themselves
+    #[arg(long, required = true)]
+    pub test: bool,
+    /// Only this announcer; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub to: Vec<AnnouncerName>,
 }
 
 /// What `switchover timers` shows or writes.

@@ -8,7 +8,7 @@ use switchover::plan::{Intent, Plan, Request};
 use switchover::report::Report;
 
 use super::plan::{Planned, make, show};
-use super::{Outcome, swap_open};
+use super::{Outcome, announce, swap_open};
 use crate::args::{Mode, Output, SwapRoles};
 use crate::exit::{Exit, Stop, of_outcome};
 use crate::render::progress::Live;
@@ -108,6 +108,7 @@ pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &Run
     let Some(run) = journal.state().run(&end.run) else {
         return Err(Stop::new(Exit::Failed, format!("run {} is not in the journal", end.run)));
     };
+    announce::left_off(&engine.ports, run, end).await;
     let report = Report::of(run);
     let output = arguments.common.output;
     if output == Output::Table {

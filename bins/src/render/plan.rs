@@ -189,6 +189,10 @@ fn what(step: &Step) -> String {
             let checks = counted(soak.checks.len(), "check");
             format!("for {} after the stage before, {checks} again and again", Period(soak.duration()))
         }
+        Action::Announce(announce) => {
+            format!("{}; nothing waits for it, tried for {} s", announce.moment, step.deadline().as_secs())
+        }
+        Action::WriteRoleTable(write) => counted(write.rows.len(), "row"),
     };
     format!("{}: {detail}", step.id)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use switchover::action::Gate;
 use switchover::journal::{PairState, RunState};
 use switchover::model::{EnvironmentName, Pair, Role, SideName};
-use switchover::observe::{NameView, RoleState, Snapshot};
+use switchover::observe::{NameView, Snapshot, holding};
 
 use super::run::state;
 use super::table::table;
@@ -58,12 +58,7 @@ fn sides<'a>(pair: &'a Pair, snapshot: &Snapshot) -> Vec<SideRow<'a>> {
             side: side.name.as_str(),
             project: side.project.as_deref(),
             environment: environment.name.as_str(),
-            role: match roles {
-                RoleState::Settled { production } if *production == side.name => Role::Production.to_string(),
-                RoleState::Settled { .. } => Role::Standby.to_string(),
-                RoleState::Split { .. } => "part-way".to_owned(),
-                RoleState::Unknown => "unknown".to_owned(),
-            },
+            role: holding(Some(roles), &side.name).to_string(),
             release: release(snapshot, &side.name, &environment.name),
             embargo: embargo(snapshot, &side.name, &environment.name),
         })

@@ -12,6 +12,7 @@ mod drift;
 mod exit_codes;
 mod init;
 mod pair;
+mod people;
 mod reference;
 mod stand;
 mod support;

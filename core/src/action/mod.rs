@@ -1,5 +1,6 @@
 //! The kinds of action, one file each: what it is as data, how it is looked at, and how it is done.
 
+mod announce;
 mod await_records;
 mod change_records;
 mod change_settings;
@@ -16,9 +17,12 @@ mod store;
 mod switch_schedules;
 mod sync_store;
 mod thaw_store;
+mod write_role_table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use announce::ANNOUNCE_DEADLINE;
+pub use announce::Announce;
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
 pub use change_settings::{ChangeSettings, PlannedSetting};
@@ -33,6 +37,8 @@ pub use soak::Soak;
 pub use switch_schedules::{PlannedSchedule, SwitchSchedules};
 pub use sync_store::SyncStore;
 pub use thaw_store::ThawStore;
+pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
+pub use write_role_table::WriteRoleTable;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +70,10 @@ pub enum Action {
     Gate(Gate),
     /// Watch the new production.
     Soak(Soak),
+    /// Tell people of a moment of the run.
+    Announce(Announce),
+    /// Make the role table in a document true.
+    WriteRoleTable(WriteRoleTable),
 }
 
 impl Action {
@@ -83,7 +93,14 @@ impl Action {
             Self::ChangeSettings(action) => Box::new(change_settings::Changing::new(action)),
             Self::Gate(action) => Box::new(gate::Waiting::new(action)),
             Self::Soak(action) => Box::new(soak::Soaking::new(action)),
+            Self::Announce(action) => Box::new(announce::Announcing::new(action)),
+            Self::WriteRoleTable(action) => Box::new(write_role_table::Writing::new(action)),
         }
+    }
+
+    /// Whether it goes on beside its stage and whatever follows, so that nothing waits for it before the end of the run.
+    pub fn is_aside(&self) -> bool {
+        self.as_announce().is_some()
     }
 
     /// The change of records, if it is one.
@@ -149,5 +166,15 @@ impl Action {
     /// The soak, if it is one.
     pub fn as_soak(&self) -> Option<&Soak> {
         if let Self::Soak(action) = self { Some(action) } else { None }
+    }
+
+    /// The announcement, if it is one.
+    pub fn as_announce(&self) -> Option<&Announce> {
+        if let Self::Announce(action) = self { Some(action) } else { None }
+    }
+
+    /// The writing of the role table, if it is that.
+    pub fn as_write_role_table(&self) -> Option<&WriteRoleTable> {
+        if let Self::WriteRoleTable(action) = self { Some(action) } else { None }
     }
 }

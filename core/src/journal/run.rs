@@ -152,10 +152,11 @@ impl RunState {
         stage.is_some_and(|stage| stage.steps.iter().any(|step| self.step(&step.id).may_have_acted()))
     }
 
-    /// When the last step of a stage was seen done, if all were or need not be.
+    /// When the last step of a stage was seen done, if all were or need not be. What goes on beside its stage does not count; `None`
+    /// for a stage of nothing else.
     pub fn stage_done(&self, place: usize) -> Option<Timestamp> {
-        let steps = &self.plan.stages.get(place)?.steps;
-        let ends = steps.iter().map(|step| match self.step(&step.id).forward {
+        let steps = self.plan.stages.get(place)?.at_once();
+        let ends = steps.map(|step| match self.step(&step.id).forward {
             Some(StepState::Succeeded { at, .. } | StepState::Failed { at, .. }) => Some(at),
             Some(StepState::Started { .. }) | None => None,
         });

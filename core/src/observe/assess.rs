@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::around;
 use super::names::Asked;
 use super::{
     Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, delivery, sides, stores,
@@ -33,6 +34,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     }
     stores::understand(pair, observation, history, &mut snapshot);
     delivery::understand(pair, observation, history, &mut snapshot);
+    around::understand(pair, observation, &mut snapshot.findings);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
@@ -49,6 +51,7 @@ fn order(pair: &Pair, place: &Place) -> (usize, usize, Place) {
     let (class, environment) = match place {
         Place::Pair => (0, 0),
         Place::Side { .. } | Place::Delivery { .. } => (1, 0),
+        Place::Announcer { .. } | Place::RoleTable | Place::StatusPage { .. } => (5, 0),
         Place::Zone { .. } => (2, 0),
         Place::Environment { environment } | Place::Endpoint { environment, .. } => {
             (3, position(environment))

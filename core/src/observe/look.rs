@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all, join3, join4};
+use futures_util::future::{join, join_all, join3, join5};
 use jiff::Timestamp;
 
 use crate::model::{
-    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, ReleaseName, Role,
-    SettingRef, SideName, StoreRef, ZoneRef,
+    AddressName, AnnouncerName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair,
+    ReleaseName, Role, SettingRef, SideName, StatusPageName, StoreRef, ZoneRef,
 };
 use crate::port::{
-    AddressError, Candidate, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports,
-    ReleaseError, Subject, ZoneView,
+    AddressError, AnnounceError, Candidate, CheckFailure, DataError, Depth, Identity, Inspection, Listing,
+    NameError, Ports, ReleaseError, RoleTableError, Subject, ZoneView,
 };
 
 use super::ask::{self, DeliveryObservation, Denied};
@@ -51,6 +51,12 @@ pub struct Observation {
     pub candidates: BTreeMap<EnvironmentName, Result<Candidate, ReleaseError>>,
     /// What the credentials of each side may not write; empty if that was not tried.
     pub denied: BTreeMap<SideName, Denied>,
+    /// What the status pages say; empty if none was asked.
+    pub status_pages: BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    /// Whether people could be told; empty if that was not tried.
+    pub announcers: BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    /// Whether the role table could be written; `None` if that was not tried or there is none.
+    pub role_table: Option<Result<(), RoleTableError>>,
     /// What the checks of a side said; empty if none were run.
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
 }
@@ -72,6 +78,9 @@ pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], dept
         objections: BTreeMap::new(),
         candidates: BTreeMap::new(),
         denied: BTreeMap::new(),
+        status_pages: BTreeMap::new(),
+        announcers: BTreeMap::new(),
+        role_table: None,
         checks: Vec::new(),
     }
 }
@@ -100,17 +109,43 @@ pub async fn prove(
     standby: &BTreeMap<EnvironmentName, SideName>,
     release: Option<&ReleaseName>,
 ) {
-    let (writable, checks, denied, candidates) = join4(
+    let (writable, checks, denied, candidates, (status_pages, announcers, role_table)) = join5(
         prove_writes(ports, observation),
         run_checks(ports, observation, standby),
         ask::denials(ports, &observation.environments),
         ask::candidates(ports, standby, release),
+        ask_around(ports),
     )
     .await;
     observation.writable = writable;
     observation.checks = checks;
     observation.denied = denied;
     observation.candidates = candidates;
+    observation.status_pages = status_pages;
+    observation.announcers = announcers;
+    observation.role_table = role_table;
+}
+
+type Around = (
+    BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    Option<Result<(), RoleTableError>>,
+);
+
+/// Asks what stands around the pair: status pages, and what will tell people.
+async fn ask_around(ports: &Ports) -> Around {
+    let pages =
+        ports.status_pages.iter().map(|(name, page)| async move { (name.clone(), page.look().await) });
+    let announcers =
+        ports.announcers.iter().map(|(name, found)| async move { (name.clone(), found.prove().await) });
+    let table = async {
+        match &ports.role_table {
+            Some(table) => Some(table.prove().await),
+            None => None,
+        }
+    };
+    let (pages, announcers, table) = join3(join_all(pages), join_all(announcers), table).await;
+    (pages.into_iter().collect(), announcers.into_iter().collect(), table)
 }
 
 async fn look_at_sides(

@@ -4,12 +4,14 @@
 //! look (async, all systems at once) ──► Observation ──► assess (pure) ──► Snapshot with findings
 //! ```
 
+mod around;
 mod ask;
 mod assess;
 mod delivery;
 mod finding;
 mod look;
 mod names;
+mod role_rows;
 mod sides;
 mod snapshot;
 mod stores;
@@ -21,5 +23,6 @@ pub use delivery::{CandidateView, DeliveryView, MeantSetting, SettingState};
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, look_at_all, prove};
+pub use role_rows::{Noted, holding, role_rows};
 pub use snapshot::{NameView, RoleState, Snapshot};
 pub use stores::data_age;

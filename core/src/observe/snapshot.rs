@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{CandidateView, DeliveryView, Finding};
 use crate::model::{
-    AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, Role, SettingRef, SideName,
-    StoreRef, ZoneRef,
+    AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, ReleaseName, Role, SettingRef,
+    SideName, StoreRef, ZoneRef,
 };
 use crate::port::Inspection;
 
@@ -93,6 +93,12 @@ impl Snapshot {
     /// The findings that stop a plan.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_error())
+    }
+
+    /// The release that runs on a side, if that was looked at.
+    pub fn release(&self, side: &SideName, environment: &EnvironmentName) -> Option<&ReleaseName> {
+        let view = self.deliveries.get(side)?.releases.get(environment)?;
+        view.current.as_ref().map(|current| &current.release)
     }
 
     /// The addresses of a name on a side.

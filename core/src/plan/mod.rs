@@ -2,6 +2,7 @@
 //!
 //! [`plan`] decides everything; [`verify`] knows nothing of how it decided and checks the result against the safety rules.
 
+mod announce;
 mod digest;
 mod finalize;
 mod gate;

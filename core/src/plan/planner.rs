@@ -203,15 +203,25 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
             Place::Endpoint { environment, .. } | Place::Environment { environment } => Some(environment),
             Place::Store { store } => Some(&store.environment),
             Place::Setting { setting } => Some(&setting.environment),
-            Place::Pair | Place::Side { .. } | Place::Zone { .. } | Place::Delivery { .. } => None,
+            Place::Pair
+            | Place::Side { .. }
+            | Place::Zone { .. }
+            | Place::Delivery { .. }
+            | Place::Announcer { .. }
+            | Place::RoleTable
+            | Place::StatusPage { .. } => None,
         };
         let of_roles = matches!(
             finding.kind,
             FindingKind::WrongSide | FindingKind::RolesUnclear | FindingKind::StoreDisagrees
         );
-        of_roles
+        let expected = of_roles
             && names_a_target(request)
-            && environment.is_some_and(|e| left_part_way(history, e).is_some())
+            && environment.is_some_and(|e| left_part_way(history, e).is_some());
+        // Trouble at a vendor keeps from setting out, and never from going back.
+        let on_the_way_back =
+            matches!(finding.place, Place::StatusPage { .. }) && request.intent == Intent::Revert;
+        expected || on_the_way_back
     };
     let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
@@ -361,6 +371,7 @@ fn swap(
     let before = until_last_syncs(pair, snapshot, request, &plan, &stores)?;
     let data = stores.last_syncs().into_iter();
     plan.stages = before.into_iter().chain(data).chain(after.into_iter().flatten()).collect();
+    super::announce::tell(&mut plan, pair, snapshot, history);
     Ok(plan)
 }
 

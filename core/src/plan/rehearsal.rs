@@ -73,7 +73,9 @@ fn kinds(plan: &Plan) -> BTreeSet<&'static str> {
         | Action::RunChecks(_)
         | Action::Hold(_)
         | Action::Gate(_)
-        | Action::Soak(_) => None,
+        | Action::Soak(_)
+        | Action::Announce(_)
+        | Action::WriteRoleTable(_) => None,
     };
     plan.steps().filter_map(|step| kind(&step.action)).collect()
 }

@@ -107,7 +107,10 @@ fn refuse_unfit(
             | Place::Side { .. }
             | Place::Zone { .. }
             | Place::Delivery { .. }
-            | Place::Setting { .. },
+            | Place::Setting { .. }
+            | Place::Announcer { .. }
+            | Place::RoleTable
+            | Place::StatusPage { .. },
             _,
         ) => false,
         (Place::Store { .. }, FindingKind::StoreDiverged) if request.overwrite => false,

@@ -95,6 +95,18 @@ pub struct Stage {
     pub steps: Vec<Step>,
 }
 
+impl Stage {
+    /// The steps that the next stage waits for.
+    pub fn at_once(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.action.is_aside())
+    }
+
+    /// The steps that begin with the stage and that nothing waits for before the end of the run.
+    pub fn aside(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.action.is_aside())
+    }
+}
+
 /// Everything a run will do. Immutable; made by the planner, read by everybody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

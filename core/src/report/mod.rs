@@ -1,17 +1,21 @@
 //! What a run did, told from its journal alone.
 
+mod announcement;
 mod markdown;
 mod timeline;
 mod windows;
+mod wording;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use announcement::announcement;
 pub use markdown::run_report;
 pub use timeline::{Line, learnt, timeline};
 pub use windows::{Estimate, Window};
+pub use wording::{environments, moves, subject, wording};
 
 use crate::action::{Action, Purpose};
 use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
@@ -145,3 +149,6 @@ fn name_times(run: &RunState) -> Vec<NameTime> {
     });
     times.collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

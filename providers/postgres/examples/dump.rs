@@ -68,11 +68,14 @@ fn order(verify: Verification) -> Result<SyncOrder, Box<dyn Error>> {
     let sides = [SideName::new("hongkong")?, SideName::new("sydney")?];
     let pair = Pair {
         name: PairName::new("bench")?,
-        sides: sides.clone().map(|name| Side { name, project: None }),
+        sides: sides.clone().map(|name| Side { name, project: None, columns: Vec::new() }),
         environments: vec![],
         services: BTreeMap::new(),
         dns: DnsPolicy::default(),
         probe: ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: BTreeMap::new(),
     };
     Ok(SyncOrder {
         direction: Direction::of(&pair, &sides[0])?,

@@ -139,11 +139,14 @@ pub fn sides() -> [SideName; 2] {
 pub fn pair() -> Pair {
     Pair {
         name: PairName::new("gigadb").expect("a pair's name"),
-        sides: sides().map(|name| Side { name, project: None }),
+        sides: sides().map(|name| Side { name, project: None, columns: Vec::new() }),
         environments: vec![],
         services: BTreeMap::new(),
         dns: DnsPolicy::default(),
         probe: ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: BTreeMap::new(),
     }
 }
 

@@ -62,7 +62,7 @@ fn stopped_after(desk: &Desk, intent: Intent, after: Duration) {
     assert_eq!(end.unwrap().outcome, None, "the run was over before it was stopped");
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         called: "switchover",
         world: small,
@@ -99,6 +99,13 @@ const COMMANDS: [Command; 7] = [
         before: |desk| stopped_after(desk, Intent::Prepare, seconds(20)),
         run: abort,
         intent: Intent::Prepare,
+    },
+    Command {
+        called: "switchover that tells people",
+        world: super::telling::world,
+        before: |_| {},
+        run: switchover,
+        intent: Intent::Switchover,
     },
 ];
 

@@ -5,6 +5,7 @@
 //!   checker                       every safety rule of a plan has a plan that only it refuses
 //!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
+//!   telling                       people, the role table, and vendors' status pages
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
 //!
@@ -26,3 +27,4 @@ mod running;
 mod stores;
 mod support;
 mod takeover;
+mod telling;

@@ -119,7 +119,7 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::RunChecks(_) => matches!(fact, Fact::Passed { .. }),
             Action::Hold(_) => matches!(fact, Fact::Waited { .. }),
             Action::FreezeStore(_) => matches!(fact, Fact::Frozen { .. }),
-            Action::ThawStore(_) => false,
+            Action::ThawStore(_) | Action::Announce(_) | Action::WriteRoleTable(_) => false,
             Action::SyncStore(_) => matches!(fact, Fact::Synced(_)),
             Action::Deploy(_) => matches!(fact, Fact::Deployed { .. }),
             Action::Gate(_) => matches!(fact, Fact::Approved { .. }),

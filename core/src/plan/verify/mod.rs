@@ -1,5 +1,6 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod announce;
 mod release;
 mod stores;
 mod swap;
@@ -42,6 +43,7 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     }
     checker.data();
     checker.releases();
+    checker.telling();
     checker.violations
 }
 
@@ -50,7 +52,7 @@ fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
     let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
-    asks_resolvers || goes_on
+    asks_resolvers || goes_on || announce::only_tells(action)
 }
 
 struct Checker<'a> {
@@ -86,7 +88,7 @@ impl<'a> Checker<'a> {
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers and a sync that is not the last may fail without stopping the run",
+                "only a question to public resolvers, a sync that is not the last and what only tells people may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -140,7 +142,9 @@ impl<'a> Checker<'a> {
                 | Action::Deploy(_)
                 | Action::ChangeSettings(_)
                 | Action::Gate(_)
-                | Action::Soak(_),
+                | Action::Soak(_)
+                | Action::Announce(_)
+                | Action::WriteRoleTable(_),
                 undo,
             ) => (false, undo.is_none()),
             (action @ (Action::SetEmbargo(_) | Action::SwitchSchedules(_)), undo) => {

@@ -41,7 +41,9 @@ impl<'a> Checker<'a> {
                     | Action::Hold(_)
                     | Action::FreezeStore(_)
                     | Action::ThawStore(_)
-                    | Action::SyncStore(_) => false,
+                    | Action::SyncStore(_)
+                    | Action::Announce(_)
+                    | Action::WriteRoleTable(_) => false,
                 };
                 let none = !self.plan.steps().any(|step| delivers(&step.action));
                 self.require(none, self.plan.intent, "only a swap and its end touch releases and settings");

@@ -6,3 +6,4 @@ mod property;
 mod releases;
 mod rules;
 mod stores;
+mod telling;
