@@ -13,7 +13,7 @@ use crate::observe::{Noted, RoleState, Snapshot, role_rows};
 pub(super) fn tell(plan: &mut Plan, pair: &Pair, snapshot: &Snapshot, history: &PairState) {
     let Some(pivot) = plan.pivot_stage() else { return };
     // Never in the pivot's own stage: one of its steps that acted means that there is no way back.
-    let first = if pivot == 0 { 1 } else { 0 };
+    let first = usize::from(pivot == 0);
     put(plan, first, "Announce the beginning", announcements(pair, Moment::Begins));
     let served = served_after(plan);
     put(plan, served, "Announce the new production", announcements(pair, Moment::Swapped));
