@@ -15,7 +15,7 @@ use super::step::StepEnd;
 use crate::action::Action;
 use crate::journal::{Event, Failure, FailureKind, JournalError, RunState, StepState, Way};
 use crate::model::{Announcement, Moment};
-use crate::plan::Step;
+use crate::plan::{Stage, Step};
 use crate::report;
 
 type Aside<'a> = Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send + 'a>>;
@@ -88,7 +88,7 @@ impl Run<'_> {
 
     /// Writes down that those which were stopped before they were taken have failed.
     async fn give_up_the_rest(&self) -> Result<(), JournalError> {
-        for step in self.plan.stages.iter().flat_map(|stage| stage.aside()) {
+        for step in self.plan.stages.iter().flat_map(Stage::aside) {
             let kind = match self.with_state(|state| state.step(&step.id)).await.forward {
                 Some(StepState::Succeeded { .. } | StepState::Failed { .. }) => continue,
                 Some(StepState::Started { .. }) => FailureKind::Deadline,

@@ -13,7 +13,7 @@ use crate::observe::{Noted, RoleState, Snapshot, role_rows};
 pub(super) fn tell(plan: &mut Plan, pair: &Pair, snapshot: &Snapshot, history: &PairState) {
     let Some(pivot) = plan.pivot_stage() else { return };
     // Never in the pivot's own stage: one of its steps that acted means that there is no way back.
-    let first = if pivot == 0 { 1 } else { 0 };
+    let first = usize::from(pivot == 0);
     put(plan, first, "Announce the beginning", announcements(plan, pair, Moment::Begins));
     if let Some(gate) = asking_stage(plan) {
         put(plan, gate, "Ask for approvals", announcements(plan, pair, Moment::ApprovalNeeded));

@@ -186,13 +186,11 @@ impl Smtp {
         let transport = self.transport.clone();
         // Nobody may be waiting any more.
         std::thread::spawn(move || drop(done.send(work(&transport))));
-        match tokio::time::timeout(limit, wait).await {
-            Ok(Ok(done)) => done.map_err(|error| self.failed(&error)),
-            Ok(Err(_)) | Err(_) => {
-                let why = format!("no answer within {} ms", limit.as_millis());
-                Err(AnnounceError::Unavailable { place: self.place.clone(), why })
-            }
+        if let Ok(Ok(done)) = tokio::time::timeout(limit, wait).await {
+            return done.map_err(|error| self.failed(&error));
         }
+        let why = format!("no answer within {} ms", limit.as_millis());
+        Err(AnnounceError::Unavailable { place: self.place.clone(), why })
     }
 }
 

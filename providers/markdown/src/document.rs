@@ -1,5 +1,6 @@
 //! The file that holds the document.
 
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -47,24 +48,24 @@ impl MarkdownTable {
         self.file.display().to_string()
     }
 
-    fn unreadable(&self, why: impl ToString) -> RoleTableError {
+    fn unreadable(&self, why: &(impl fmt::Display + ?Sized)) -> RoleTableError {
         RoleTableError::Unreadable { place: self.place(), why: why.to_string() }
     }
 
-    fn unwritable(&self, why: impl ToString) -> RoleTableError {
+    fn unwritable(&self, why: &(impl fmt::Display + ?Sized)) -> RoleTableError {
         RoleTableError::Unwritable { place: self.place(), why: why.to_string() }
     }
 
     /// The document, and where in it the table stands.
     fn document(&self) -> Result<(String, markers::Place), RoleTableError> {
-        let metadata = std::fs::metadata(&self.file).map_err(|error| self.unreadable(error))?;
+        let metadata = std::fs::metadata(&self.file).map_err(|error| self.unreadable(&error))?;
         if !metadata.is_file() {
             return Err(self.unreadable("it is no file"));
         }
         if metadata.len() > LARGEST {
-            return Err(self.unreadable(format!("it has more than {LARGEST} bytes")));
+            return Err(self.unreadable(&format!("it has more than {LARGEST} bytes")));
         }
-        let bytes = std::fs::read(&self.file).map_err(|error| self.unreadable(error))?;
+        let bytes = std::fs::read(&self.file).map_err(|error| self.unreadable(&error))?;
         let text = String::from_utf8(bytes).map_err(|_| self.unreadable("it is no text in UTF-8"))?;
         let found = markers::find(&text, &self.pair);
         let place =
@@ -80,12 +81,12 @@ impl MarkdownTable {
 
     /// The file itself, behind symbolic links, locked against other processes of Switchover.
     fn locked(&self) -> Result<(PathBuf, File), RoleTableError> {
-        let real = std::fs::canonicalize(&self.file).map_err(|error| self.unreadable(error))?;
-        let file = open_for_writing(&real).map_err(|error| self.unwritable(error))?;
+        let real = std::fs::canonicalize(&self.file).map_err(|error| self.unreadable(&error))?;
+        let file = open_for_writing(&real).map_err(|error| self.unwritable(&error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(RoleTableError::Changed { place: self.place() }),
-            Err(TryLockError::Error(error)) => return Err(self.unwritable(error)),
+            Err(TryLockError::Error(error)) => return Err(self.unwritable(&error)),
         }
         // The lock is on the file that was there when it was opened: another process may have replaced it since.
         let (held, there) = (file.metadata(), std::fs::metadata(&real));
@@ -94,7 +95,7 @@ impl MarkdownTable {
                 Ok((real, file))
             }
             (Ok(_), Ok(_)) => Err(RoleTableError::Changed { place: self.place() }),
-            (Err(error), _) | (_, Err(error)) => Err(self.unreadable(error)),
+            (Err(error), _) | (_, Err(error)) => Err(self.unreadable(&error)),
         }
     }
 
@@ -107,12 +108,12 @@ impl MarkdownTable {
         let rendered = table::render(rows).replace('\n', place.newline);
         let (head, tail) = (text.get(..place.between.start), text.get(place.between.end..));
         let written = [head.unwrap_or_default(), &rendered, tail.unwrap_or_default()].concat();
-        let metadata = lock.metadata().map_err(|error| self.unreadable(error))?;
+        let metadata = lock.metadata().map_err(|error| self.unreadable(&error))?;
         let unchanged = || Ok(version(&std::fs::read_to_string(&real)?) == *seen);
         match replace(&real, &metadata, &written, unchanged) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RoleTableError::Changed { place: self.place() }),
-            Err(error) => Err(self.unwritable(error)),
+            Err(error) => Err(self.unwritable(&error)),
         }
     }
 
@@ -125,7 +126,7 @@ impl MarkdownTable {
         };
         let folder = real.parent().unwrap_or(Path::new("/"));
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
-            .map_err(|error| self.unwritable(format!("its folder: {}", io::Error::from(error))))
+            .map_err(|error| self.unwritable(&format!("its folder: {}", io::Error::from(error))))
     }
 
     async fn apart<T: Send + 'static>(
@@ -134,7 +135,7 @@ impl MarkdownTable {
     ) -> Result<T, RoleTableError> {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&this)).await;
-        done.unwrap_or_else(|error| Err(self.unreadable(error)))
+        done.unwrap_or_else(|error| Err(self.unreadable(&error)))
     }
 }
 

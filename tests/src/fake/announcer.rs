@@ -97,17 +97,14 @@ impl FakeAnnouncer {
     fn take(&self, announcement: &Announcement) {
         let mut inner = lock(&self.inner);
         inner.told.push(announcement.clone());
-        match inner.seen.get(&announcement.key) {
+        if let Some(first) = inner.seen.get(&announcement.key) {
             // What failed meanwhile may have become more; all else is as it was.
-            Some(first) => {
-                let again = Announcement { detail: first.detail.clone(), ..announcement.clone() };
-                assert_eq!(*first, again, "one key was used for two announcements");
-            }
-            None => {
-                inner.seen.insert(announcement.key.clone(), announcement.clone());
-                inner.taken.push((self.clock.elapsed(), announcement.clone()));
-            }
+            let again = Announcement { detail: first.detail.clone(), ..announcement.clone() };
+            assert_eq!(*first, again, "one key was used for two announcements");
+            return;
         }
+        inner.seen.insert(announcement.key.clone(), announcement.clone());
+        inner.taken.push((self.clock.elapsed(), announcement.clone()));
     }
 
     fn fault(&self, call: Call) -> Option<AnnounceFault> {

@@ -334,8 +334,11 @@ fn a_wrong_password_and_a_certificate_of_a_stranger_are_found_before_anybody_is_
 fn a_server_without_starttls_gets_neither_password_nor_mail() {
     let clear = Post::new(Encryption::None);
     let options = SmtpOptions { encryption: Encryption::StartTls, ..clear.options() };
-    let password = SecretString::from("s3cretword");
-    let smtp = Smtp::new(options, Some(&SecretString::from("ada")), Some(&password)).unwrap();
-    assert!(clear.run(smtp.announce(&announcement(Moment::Begins))).is_err());
-    assert_eq!(clear.sink.taken(), []);
+    let (user, password) = (SecretString::from("ada"), SecretString::from("s3cretword"));
+    for signs_in in [false, true] {
+        let (user, password) = (signs_in.then_some(&user), signs_in.then_some(&password));
+        let smtp = Smtp::new(options.clone(), user, password).unwrap();
+        assert!(clear.run(smtp.announce(&announcement(Moment::Begins))).is_err(), "{signs_in}");
+        assert_eq!(clear.sink.taken(), []);
+    }
 }

@@ -1,6 +1,6 @@
 //! What a pair tells people, and what it asks of public pages: announcers, the role table, status pages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::{Data, Node};
 use super::super::problem::{all, quoted};
@@ -62,6 +62,20 @@ struct Referred {
 
 const ANNOUNCER: Referred = Referred { what: "announcer", all: "announcers", table: "announce" };
 const PAGE: Referred = Referred { what: "status page", all: "status pages", table: "status_pages" };
+const ENVIRONMENT: Referred =
+    Referred { what: "environment", all: "environments", table: "pair.NAME.environments" };
+
+impl Referred {
+    /// Says what was probably meant by a name that there is not.
+    fn meant<'a>(&self, problem: Problem, text: &str, known: impl Iterator<Item = &'a str>) -> Problem {
+        let known: Vec<&str> = known.collect();
+        match nearest(text, known.iter().copied()) {
+            Some(near) => problem.meant(Some(near)),
+            None if known.is_empty() => problem.help(format!("configure it: `[{}.{text}]`", self.table)),
+            None => problem.help(format!("the {} are {}", self.all, all(known))),
+        }
+    }
+}
 
 impl Reader {
     /// Reads what a pair tells people; `None` if something that it refers to has problems of its own.
@@ -72,9 +86,15 @@ impl Reader {
         people: &People,
         environments: &[&EnvironmentName],
     ) -> Option<Told> {
-        let announce =
-            self.references(pair, path, "announce", &people.announcers, (AnnouncerName::new, &ANNOUNCER));
-        let pages = self.references(pair, path, "status_pages", &people.pages, (StatusPageName::new, &PAGE));
+        let list = |key: &str| Some((pair.get(key)?, path.key(key)));
+        let known = people.announcers.keys().cloned().collect();
+        let announce = list("announce")
+            .map(|list| self.references(list, &known, AnnouncerName::new, &ANNOUNCER))
+            .unwrap_or_default();
+        let known = people.pages.keys().cloned().collect();
+        let pages = list("status_pages")
+            .map(|list| self.references(list, &known, StatusPageName::new, &PAGE))
+            .unwrap_or_default();
         let role_table = self.role_table(pair, path, environments);
         let (mut gates, mut status_pages) = (BTreeMap::new(), BTreeMap::new());
         for page in pages {
@@ -90,31 +110,23 @@ impl Reader {
     }
 
     /// Reads a list of names of what stands elsewhere in the file, each once.
-    fn references<T: AsName + Ord + Clone, V>(
+    fn references<T: AsName + Ord + Clone>(
         &mut self,
-        pair: &Node,
-        path: &ConfigPath,
-        key: &str,
-        known: &BTreeMap<T, V>,
-        (make, words): (fn(String) -> Result<T, IdError>, &Referred),
+        list: (&Node, ConfigPath),
+        known: &BTreeSet<T>,
+        make: fn(String) -> Result<T, IdError>,
+        words: &Referred,
     ) -> Vec<T> {
-        let given: Vec<String> = self.field(pair, path, key).unwrap_or_default();
-        let nodes = pair.get(key).map(Node::items).unwrap_or_default();
+        let (node, path) = list;
+        let given: Vec<String> = self.read(node, &path).unwrap_or_default();
         let mut names: Vec<T> = Vec::new();
-        for (index, (text, node)) in given.iter().zip(nodes).enumerate() {
-            let path = path.key(key).index(index);
+        for (index, (text, node)) in given.iter().zip(node.items()).enumerate() {
+            let path = path.index(index);
             let Some(name) = self.id(make(text.clone()), &path, &node.span) else { continue };
-            if !known.contains_key(&name) {
+            if !known.contains(&name) {
                 let message = format!("unknown {} {}", words.what, quoted(text));
                 let problem = Problem::new(message, &path, node.span.clone());
-                let names = || known.keys().map(AsName::as_name);
-                self.report(match nearest(text, names()) {
-                    Some(near) => problem.meant(Some(near)),
-                    None if known.is_empty() => {
-                        problem.help(format!("configure it: `[{}.{text}]`", words.table))
-                    }
-                    None => problem.help(format!("the {} are {}", words.all, all(names()))),
-                });
+                self.report(words.meant(problem, text, known.iter().map(AsName::as_name)));
             } else if names.contains(&name) {
                 let message = format!("the {} {} is named twice", words.what, quoted(text));
                 self.report(Problem::new(message, &path, node.span.clone()));
@@ -132,27 +144,14 @@ impl Reader {
         environments: &[&EnvironmentName],
     ) -> Option<(Vec<EnvironmentName>, ProviderSpec)> {
         let (node, path) = (pair.get("role_table")?, path.key("role_table"));
-        let given: Vec<String> = self.field(node, &path, "environments").unwrap_or_default();
-        let nodes = node.get("environments").map(Node::items).unwrap_or_default();
-        let mut shown: Vec<EnvironmentName> = Vec::new();
-        for (index, (text, item)) in given.iter().zip(nodes).enumerate() {
-            let known = || environments.iter().map(|name| name.as_str());
-            match environments.iter().find(|name| name.as_str() == text) {
-                Some(name) => shown.push((*name).clone()),
-                None => {
-                    let path = path.key("environments").index(index);
-                    let message = format!("the pair has no environment {}", quoted(text));
-                    let problem = Problem::new(message, &path, item.span.clone());
-                    self.report(match nearest(text, known()) {
-                        Some(near) => problem.meant(Some(near)),
-                        None => problem.help(format!("its environments are {}", all(known()))),
-                    });
-                }
+        let shown = match node.get("environments") {
+            Some(list) if !list.items().is_empty() => {
+                let known = environments.iter().map(|name| (*name).clone()).collect();
+                let list = (list, path.key("environments"));
+                self.references(list, &known, EnvironmentName::new, &ENVIRONMENT)
             }
-        }
-        if given.is_empty() {
-            shown = environments.iter().map(|name| (*name).clone()).collect();
-        }
+            Some(_) | None => environments.iter().map(|name| (*name).clone()).collect(),
+        };
         Some((shown, self.spec(node, &path, PortKind::RoleTable)?))
     }
 
@@ -180,6 +179,12 @@ trait AsName {
 }
 
 impl AsName for AnnouncerName {
+    fn as_name(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsName for EnvironmentName {
     fn as_name(&self) -> &str {
         self.as_str()
     }

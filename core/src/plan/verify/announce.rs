@@ -10,7 +10,7 @@ pub(super) fn only_tells(action: &Action) -> bool {
     action.as_announce().is_some() || action.as_write_role_table().is_some()
 }
 
-impl<'a> Checker<'a> {
+impl Checker<'_> {
     /// The rules of every plan that tells people something.
     pub(super) fn telling(&mut self) {
         let plan = self.plan;
