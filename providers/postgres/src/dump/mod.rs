@@ -28,13 +28,17 @@ mod about;
 mod backups;
 mod child;
 mod cluster;
+mod contents;
 mod create;
+mod follow;
+mod load;
 mod mark;
 mod measure;
 mod preflight;
 mod restore;
 mod snapshot;
 mod store;
+mod through;
 mod tools;
 mod watch;
 
