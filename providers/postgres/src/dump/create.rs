@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::about;
 use super::child::Call;
 use super::load::Dumping;
-use super::measure::{self, Measured};
+use super::measure::{self, Measured, Table};
 use super::snapshot::Snapshot;
 use super::tools::{self, Program, Tool};
 use crate::connect::Server;
@@ -42,7 +42,8 @@ pub(super) async fn create(
     overseer: &dyn Overseer,
 ) -> Result<Opened, DataError> {
     let making = Making::begin(server, depot, settings, wanted, overseer).await?;
-    let measured = making.dump(&watch::Sender::new(Dumping::Begun)).await?;
+    let hashed = making.dump(&watch::Sender::new(Dumping::Begun)).await?;
+    let measured = making.measured(hashed, BTreeMap::new()).await?;
     making.commit(measured, clock).await
 }
 
@@ -73,7 +74,8 @@ impl<'a> Making<'a> {
             depot.begin(wanted.key, wanted.replace, Some(expected(depot, snapshot.bytes).await?)).await?;
         snapshot.about.run = wanted.run.map(ToString::to_string);
         snapshot.about.frozen = wanted.frozen;
-        let making = Self { server, depot, settings, overseer, verify: wanted.verify, tool, draft, snapshot };
+        let verify = wanted.verify;
+        let making = Self { server, depot, settings, overseer, verify, tool, draft, snapshot };
         making.snapshot.about.save(making.draft.dir()).map_err(|error| making.unwritten(&error))?;
         Ok(making)
     }
@@ -95,21 +97,43 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Dumps and counts, side by side. `said` is told how far the dump is.
-    pub(super) async fn dump(&self, said: &watch::Sender<Dumping>) -> Result<Measured, DataError> {
+    /// Dumps. Where content is to be compared it is hashed side by side with that. `said` is told how far the dump is.
+    pub(super) async fn dump(&self, said: &watch::Sender<Dumping>) -> Result<Option<Measured>, DataError> {
         let dump = async {
             self.call()?.run(self.heard(said)).await?;
             said.send_replace(Dumping::Ended);
             Ok(())
         };
-        let count = async {
-            let sessions = [self.snapshot.share(self.server).await?];
-            measure::measure(self.server, &sessions, &self.snapshot.tables, self.verify, false, || {}).await
+        let hash = async {
+            match self.verify {
+                Verification::None | Verification::Counts => Ok(None),
+                Verification::Content => self.measure(&self.snapshot.tables).await.map(Some),
+            }
         };
         // The snapshot's own session stays idle meanwhile: it must outlive both.
-        let ((), measured) =
-            futures_util::try_join!(dump, count).map_err(|error| of_disk(error, self.depot))?;
+        let ((), hashed) = futures_util::try_join!(dump, hash).map_err(|error| of_disk(error, self.depot))?;
+        Ok(hashed)
+    }
+
+    /// What the snapshot holds. Only tables whose rows are not `known` from the dump itself are counted.
+    pub(super) async fn measured(
+        &self,
+        hashed: Option<Measured>,
+        known: BTreeMap<String, u64>,
+    ) -> Result<Measured, DataError> {
+        if let Some(hashed) = hashed {
+            return Ok(hashed);
+        }
+        let unknown = |table: &&Table| !known.contains_key(&table.shown());
+        let tables: Vec<Table> = self.snapshot.tables.iter().filter(unknown).cloned().collect();
+        let mut measured = self.measure(&tables).await?;
+        measured.rows.extend(known);
         Ok(measured)
+    }
+
+    async fn measure(&self, tables: &[Table]) -> Result<Measured, DataError> {
+        let sessions = [self.snapshot.share(self.server).await?];
+        measure::measure(self.server, &sessions, tables, self.verify, false, || {}).await
     }
 
     fn call(&self) -> Result<Call, DataError> {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// How much is read at a time, once unpacked.
-const CHUNK: usize = 256 * 1024;
+/// How much is read at a time, once unpacked: little enough that the allocator has the room at hand.
+const CHUNK: usize = 64 * 1024;
 /// How much is read of a packed file at a time.
 const PACKED: usize = 64 * 1024;
 /// What `pg_dump` writes after a table's rows. No row can look like that: a backslash in one is doubled.

@@ -43,33 +43,49 @@ pub(super) struct Load<'a> {
     pub(super) dumping: watch::Receiver<Dumping>,
 }
 
+/// Tables that were loaded.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// The entries whose data it was.
+    pub(super) entries: BTreeSet<u32>,
+    /// By table, as a manifest names it: the rows that stand in the dump, and that the server took.
+    pub(super) rows: BTreeMap<String, u64>,
+}
+
 /// A table, and the number of the entry whose data is its.
 type Part<'a> = (&'a Table, u32);
 
 impl Load<'_> {
-    /// Loads every table of `tables` for which there is an entry in `data`, side by side over the sessions that are given. The entries come
-    /// back; what is of none of these tables is left to `pg_restore`.
+    /// Loads every table of `tables` for which there is an entry in `data`, side by side over the sessions that are given. Data of other
+    /// tables is left to `pg_restore`.
     pub(super) async fn tables(
         &self,
         sessions: &[Session],
         tables: &[Table],
         data: &BTreeMap<u32, u32>,
-    ) -> Result<BTreeSet<u32>, DataError> {
+    ) -> Result<Tables, DataError> {
         let parts = tables.iter().filter_map(|table| Some((table, *data.get(&table.oid)?)));
         let parts: Vec<Part<'_>> = parts.collect();
-        let loaded = parts.iter().map(|(_, entry)| *entry).collect();
+        let entries = parts.iter().map(|(_, entry)| *entry).collect();
         let left = Mutex::new(parts);
-        try_join_all(sessions.iter().map(|session| self.work(session, &left))).await?;
-        Ok(loaded)
+        let done = try_join_all(sessions.iter().map(|session| self.work(session, &left))).await?;
+        Ok(Tables { entries, rows: done.into_iter().flatten().collect() })
     }
 
-    async fn work(&self, session: &Session, left: &Mutex<Vec<Part<'_>>>) -> Result<(), DataError> {
+    async fn work(
+        &self,
+        session: &Session,
+        left: &Mutex<Vec<Part<'_>>>,
+    ) -> Result<Vec<(String, u64)>, DataError> {
+        let mut done = Vec::new();
         loop {
             // Read before the look: a file that is missing after the end is missing for good.
             let ended = *self.dumping.borrow() == Dumping::Ended;
             match self.take(left)? {
-                Taken::One(table, follower) => self.one(session, table, follower).await?,
-                Taken::All => return Ok(()),
+                Taken::One(table, follower) => {
+                    done.push((table.shown(), self.one(session, table, follower).await?));
+                }
+                Taken::All => return Ok(done),
                 Taken::None if ended => return Err(self.torn("a table's file is missing")),
                 Taken::None => tokio::time::sleep(PAUSE).await,
             }
@@ -90,10 +106,10 @@ impl Load<'_> {
     }
 
     /// Loads one table. Emptied and filled in one transaction, its rows need no log where the server keeps a minimal one, and are frozen:
-    /// nobody has to visit them again.
-    async fn one(&self, session: &Session, table: &Table, mut follower: Follower) -> Result<(), DataError> {
+    /// nobody has to visit them again. Returns how many there are.
+    async fn one(&self, session: &Session, table: &Table, mut follower: Follower) -> Result<u64, DataError> {
         let told = |error: tokio_postgres::Error| self.of_table(table, &error);
-        let Some(first) = self.next(&mut follower).await? else { return Ok(()) };
+        let Some(first) = self.next(&mut follower).await? else { return Ok(0) };
         let name = table.quoted();
         session.batch_execute(&format!("BEGIN; TRUNCATE ONLY {name}")).await.map_err(told)?;
         let copy = format!(
@@ -103,13 +119,19 @@ impl Load<'_> {
         );
         let mut sink: std::pin::Pin<&mut CopyInSink<Cursor<Vec<u8>>>> =
             pin!(session.copy_in(&copy).await.map_err(told)?);
-        let mut rows = Some(first);
+        let (mut rows, mut sent) = (Some(first), 0);
         while let Some(some) = rows {
+            sent += lines(&some);
             sink.send(Cursor::new(some)).await.map_err(told)?;
             rows = self.next(&mut follower).await?;
         }
-        sink.finish().await.map_err(told)?;
-        session.batch_execute("COMMIT").await.map_err(told)
+        let taken = sink.finish().await.map_err(told)?;
+        if taken != sent {
+            let why = format!("loading {}: {taken} rows arrived, and {sent} were dumped", table.shown());
+            return Err(self.server.failed(why));
+        }
+        session.batch_execute("COMMIT").await.map_err(told)?;
+        Ok(sent)
     }
 
     /// More rows, as soon as there are some; `None` after the last ones.
@@ -143,9 +165,28 @@ impl Load<'_> {
     }
 }
 
+/// Each row is one line: a line's end inside of a value is written as `\n`
+/// (<https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2>).
+fn lines(rows: &[u8]) -> u64 {
+    // Added up in bytes, which is many times as fast: a byte cannot overflow in 255 of them.
+    rows.chunks(255).map(|part| u64::from(part.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
+}
+
 enum Taken<'a> {
     One(&'a Table, Follower),
     /// Files of none of those that are left are there yet.
     None,
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_however_many_there_are() {
+        assert_eq!(lines(b""), 0);
+        assert_eq!(lines(b"1\ta\\nb\n2"), 1);
+        assert_eq!(lines(&[b'\n'; 1000]), 1000);
+    }
 }

@@ -160,9 +160,13 @@ impl PostgresDump {
     ) -> Result<Synced, DataError> {
         let from = self.one(order.direction.from())?;
         self.refuse_empty(from).await?;
-        let last = order.purpose == SyncPurpose::Final;
-        let wanted =
-            Wanted { key: &order.key, run: Some(&order.run), frozen: last, verify: order.verify, replace };
+        let wanted = Wanted {
+            key: &order.key,
+            run: Some(&order.run),
+            frozen: order.purpose == SyncPurpose::Final,
+            verify: order.verify,
+            replace,
+        };
         let making = Making::begin(&from.server, &self.depot, &self.settings, &wanted, overseer).await?;
         let restore = self.restore(order, counted(order.verify), overseer)?;
         let (opened, copied, notes) = restore.through(making, &*self.clock).await?;

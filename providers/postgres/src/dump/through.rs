@@ -1,6 +1,5 @@
 //! Restores a backup while it is made: rows go on to the stand-by as soon as `pg_dump` has written them.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::pin::pin;
 
@@ -12,14 +11,14 @@ use tokio::sync::watch;
 use super::cluster::Cluster;
 use super::contents::Contents;
 use super::create::Making;
-use super::load::{Dumping, Load};
+use super::load::{Dumping, Load, Tables};
 use super::restore::{Place, Restore};
 
 /// A database that has its tables with their rows, and nothing that comes after them.
 struct Loaded {
     place: Place,
     contents: Contents,
-    entries: BTreeSet<u32>,
+    tables: Tables,
 }
 
 impl Restore<'_> {
@@ -50,12 +49,14 @@ impl Restore<'_> {
     ) -> Result<(Opened, Place), DataError> {
         let said = watch::Sender::new(Dumping::Begun);
         let (dump, load) = (making.dump(&said), self.load(cluster, &making, said.subscribe()));
-        let (measured, loaded) = match select(pin!(dump), pin!(load)).await {
-            Either::Left((measured, load)) => (measured?, load.await),
+        let (hashed, mut loaded) = match select(pin!(dump), pin!(load)).await {
+            Either::Left((hashed, load)) => (hashed?, load.await),
             Either::Right((loaded, dump)) => (dump.await?, loaded),
         };
+        let rows = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.tables.rows)).unwrap_or_default();
+        let measured = making.measured(hashed, rows).await?;
         let rest = loaded.and_then(|loaded| {
-            let list = loaded.contents.rest(&loaded.entries)?;
+            let list = loaded.contents.rest(&loaded.tables.entries)?;
             let restoring = self.start(&loaded.place, &making.files(), list, self.settings.jobs)?;
             Ok((loaded.place, restoring))
         });
@@ -83,12 +84,11 @@ impl Restore<'_> {
         let _ = dumping.wait_for(|dumping| *dumping != Dumping::Begun).await;
         let contents = self.contents(&place, &making.files()).await?;
         self.start(&place, &making.files(), contents.definitions()?, NonZeroU32::MIN)?.end(self).await?;
-        let load =
-            Load { server: self.server, dump: making.files(), encoding: &about.locale.encoding, dumping };
+        let encoding = &about.locale.encoding;
+        let load = Load { server: self.server, dump: making.files(), encoding, dumping: dumping.clone() };
         let sessions = self.sessions(&place).await?;
-        let entries = load.tables(&sessions, &making.snapshot.tables, &contents.data()).await?;
-        let mut dumping = load.dumping;
+        let tables = load.tables(&sessions, &making.snapshot.tables, &contents.data()).await?;
         let _ = dumping.wait_for(|dumping| *dumping == Dumping::Ended).await;
-        Ok(Loaded { place, contents, entries })
+        Ok(Loaded { place, contents, tables })
     }
 }

@@ -65,7 +65,7 @@ async fn next_works(harness: &Harness) {
 }
 
 /// A folder of tools, in which one is a script of the test's.
-fn tools(scripts: &[(&str, &str)]) -> TempDir {
+pub(super) fn tools(scripts: &[(&str, &str)]) -> TempDir {
     let dir = TempDir::new().unwrap();
     let real = real_tools();
     for tool in ["pg_dump", "pg_restore", "psql"] {
@@ -85,7 +85,7 @@ fn tools(scripts: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-fn real_tools() -> PathBuf {
+pub(super) fn real_tools() -> PathBuf {
     let mut found: Vec<PathBuf> =
         fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin")).collect();
     found.retain(|path| path.join("pg_dump").is_file() && path.join("initdb").is_file());
