@@ -46,7 +46,7 @@ impl Contents {
         list(tool, archive, &[]).lines(take).await?;
         let mut before = BTreeSet::new();
         let take = |line: &str| {
-            before.extend(Entry::parse(line).filter(|entry| !entry.is_right()).map(|entry| entry.id))
+            before.extend(Entry::parse(line).filter(|entry| !entry.is_right()).map(|entry| entry.id));
         };
         list(tool, archive, &["--section=pre-data"]).lines(take).await?;
         Ok(Self { entries, before })

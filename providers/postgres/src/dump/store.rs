@@ -241,7 +241,7 @@ impl PostgresDump {
         let about = about_of(&opened)?;
         // For a final sync only this run's own counts, taken while nobody could write: any other may lack what was written since.
         if !last || (about.frozen && about.run.as_deref() == Some(order.run.as_str())) {
-            return Ok(Source::There(opened));
+            return Ok(Source::There(Box::new(opened)));
         }
         Ok(Source::New(Replace::Yes))
     }
@@ -313,7 +313,7 @@ impl PostgresDump {
 
 /// Where a sync takes its data from.
 enum Source {
-    There(Opened),
+    There(Box<Opened>),
     New(Replace),
 }
 

@@ -30,7 +30,7 @@ impl Restore<'_> {
         clock: &dyn Clock,
     ) -> Result<(Opened, Copied, Vec<String>), DataError> {
         let cluster = Cluster::lock(self.server).await?;
-        let poured = self.poured(&cluster, making, clock).await;
+        let poured = Box::pin(self.poured(&cluster, making, clock)).await;
         if poured.is_err() {
             // What was not dumped to its end is nothing, and on a full disk it is what fills it.
             let _ = cluster.clear().await;

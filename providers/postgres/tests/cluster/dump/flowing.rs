@@ -104,6 +104,7 @@ fn a_dump_that_fails_leaves_neither_a_backup_nor_a_database() {
 /// Tables whose rows are easily carried wrongly.
 const ODD: &str = "
     CREATE TABLE entries (key text PRIMARY KEY, value text NOT NULL);
+    ALTER TABLE entries OWNER TO app;
     INSERT INTO entries VALUES ('a', E'\\\\.'), ('b', E'\\n\\\\.\\n'), ('c', chr(228) || E'\\t\\r\\n\\\\N'), ('d', '');
     CREATE TABLE parent (a int, b text, gone int, c int);
     CREATE TABLE child (c int, own xml, a int) INHERITS (parent);
