@@ -41,7 +41,8 @@ pub(super) async fn create(
     clock: &dyn Clock,
     overseer: &dyn Overseer,
 ) -> Result<Opened, DataError> {
-    let making = Making::begin(server, depot, settings, wanted, overseer).await?;
+    let making =
+        Making::begin(server, Snapshot::open(server).await?, depot, settings, wanted, overseer).await?;
     let hashed = making.dump(&watch::Sender::new(Dumping::Begun)).await?;
     let measured = making.measured(hashed, BTreeMap::new()).await?;
     making.commit(measured, clock).await
@@ -60,15 +61,15 @@ pub(super) struct Making<'a> {
 }
 
 impl<'a> Making<'a> {
-    /// Opens the snapshot and the draft.
+    /// Opens the draft of a backup of a snapshot.
     pub(super) async fn begin(
         server: &'a Server,
+        mut snapshot: Snapshot,
         depot: &'a Depot,
         settings: &'a Settings,
         wanted: &Wanted<'_>,
         overseer: &'a dyn Overseer,
     ) -> Result<Self, DataError> {
-        let mut snapshot = Snapshot::open(server).await?;
         let tool = tools::find(Program::Dump, snapshot.about.major(), settings.tools.as_deref()).await?;
         let draft =
             depot.begin(wanted.key, wanted.replace, Some(expected(depot, snapshot.bytes).await?)).await?;

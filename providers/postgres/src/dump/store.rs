@@ -159,7 +159,7 @@ impl PostgresDump {
         overseer: &dyn Overseer,
     ) -> Result<Synced, DataError> {
         let from = self.one(order.direction.from())?;
-        self.refuse_empty(from).await?;
+        let snapshot = not_empty(&from.server).await?;
         let wanted = Wanted {
             key: &order.key,
             run: Some(&order.run),
@@ -167,7 +167,8 @@ impl PostgresDump {
             verify: order.verify,
             replace,
         };
-        let making = Making::begin(&from.server, &self.depot, &self.settings, &wanted, overseer).await?;
+        let making =
+            Making::begin(&from.server, snapshot, &self.depot, &self.settings, &wanted, overseer).await?;
         let restore = self.restore(order, counted(order.verify), overseer)?;
         let (opened, copied, notes) = restore.through(making, &*self.clock).await?;
         self.brought(order, &opened, copied, notes).await
@@ -257,34 +258,13 @@ impl PostgresDump {
         watch::bytes(self.depot.open(key, &progress), "checking the backup", total, &progress, overseer).await
     }
 
-    async fn refuse_empty(&self, from: &One) -> Result<(), DataError> {
-        let snapshot = Snapshot::open(&from.server).await?;
-        let guarded = |why: &str| DataError::Guarded {
-            place: from.server.place().to_owned(),
-            why: why.to_owned(),
-            advice: Some("look whether this is the right database, and whether its data is there".into()),
-        };
-        if snapshot.tables.is_empty() {
-            return Err(guarded(
-                "the source has no tables; a copy of it would leave the stand-by with nothing",
-            ));
-        }
-        if !snapshot.has_rows(&from.server).await? {
-            return Err(guarded(
-                "no table of the source has a row; a copy of it would leave the stand-by with nothing",
-            ));
-        }
-        Ok(())
-    }
-
     async fn rehearsal(
         &self,
         order: &SyncOrder,
         from: &One,
         source: &StoreSide,
     ) -> Result<Synced, DataError> {
-        self.refuse_empty(from).await?;
-        let snapshot = Snapshot::open(&from.server).await?;
+        let snapshot = not_empty(&from.server).await?;
         let copied = Copied {
             from: order.direction.from().clone(),
             run: order.run.clone(),
@@ -309,6 +289,23 @@ impl PostgresDump {
             SyncPurpose::Final => write_handed(&from.server, order, copied).await,
         }
     }
+}
+
+/// A snapshot of a database that has something to copy.
+async fn not_empty(server: &Server) -> Result<Snapshot, DataError> {
+    let snapshot = Snapshot::open(server).await?;
+    let lacks = if snapshot.tables.is_empty() {
+        "the source has no tables"
+    } else if snapshot.has_rows(server).await? {
+        return Ok(snapshot);
+    } else {
+        "no table of the source has a row"
+    };
+    Err(DataError::Guarded {
+        place: server.place().to_owned(),
+        why: format!("{lacks}; a copy of it would leave the stand-by with nothing"),
+        advice: Some("look whether this is the right database, and whether its data is there".into()),
+    })
 }
 
 /// Where a sync takes its data from.
