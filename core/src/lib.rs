@@ -39,7 +39,7 @@
 //!     let journal = engine.journal().await?;
 //!     let snapshot = engine.preflight(&pair.environments, journal.state()).await;
 //!
-//!     let request = plan::Request { intent: plan::Intent::Switchover, environments: [].into(), to: None };
+//!     let request = plan::Request::new(plan::Intent::Switchover);
 //!     let plan = plan::plan(&pair, &snapshot, journal.state(), &request)?;
 //!     println!("plan {} has {} stages", plan.digest(), plan.stages.len());
 //!

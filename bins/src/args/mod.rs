@@ -1,5 +1,6 @@
 //! The command lines, as types.
 
+mod gates;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
 
+pub use gates::Gates;
 pub use sync::{SyncData, Task};
 
 const EXIT_CODES: &str = "\
@@ -100,6 +102,9 @@ pub struct SwapRoles {
     /// What to swap
     #[command(flatten)]
     pub scope: Scope,
+    /// The safety gates that are opened by name
+    #[command(flatten)]
+    pub gates: Gates,
     /// Show the plan and do nothing
     #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
     pub dry_run: bool,

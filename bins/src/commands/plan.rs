@@ -88,9 +88,9 @@ pub(super) async fn run(
 ) -> Outcome {
     let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
     let request = Request {
-        intent: Intent::Switchover,
         environments: scope.environments.iter().cloned().collect(),
         to: scope.to.clone(),
+        ..Request::new(Intent::Switchover)
     };
     let planned = make(&session, &request).await?;
     show(&planned, common, detailed_exitcode)

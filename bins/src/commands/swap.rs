@@ -24,9 +24,10 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
         Mode { abort: true, .. } => swap_open::abort(&session, arguments).await,
         mode => {
             let request = Request {
-                intent: intent(mode),
                 environments: arguments.scope.environments(),
                 to: arguments.scope.to.clone(),
+                waivers: arguments.gates.waivers(),
+                ..Request::new(intent(mode))
             };
             planned(&session, arguments, &request).await
         }

@@ -55,7 +55,7 @@ pub(super) async fn abort(session: &Session, arguments: &SwapRoles) -> Outcome {
     );
     prompt::confirm(&question, session.pair.pair.name.as_str(), arguments.yes)?;
     drop(session.engine.abandon(journal).await?);
-    let request = Request { intent: Intent::Revert, environments: arguments.scope.environments(), to: None };
+    let request = Request { environments: arguments.scope.environments(), ..Request::new(Intent::Revert) };
     planned(session, arguments, &request).await
 }
 

@@ -74,6 +74,9 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, history: &PairState, output: Out
         }
     }
     text += &refusal(plan, history);
+    for waiver in &plan.waivers {
+        text += &format!("\nNot waited for, as asked: {}\n", waiver.meaning());
+    }
     for note in &plan.notes {
         text += &format!("\nNote: {note}\n");
     }

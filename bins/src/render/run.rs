@@ -23,6 +23,9 @@ fn for_people(report: &Report) -> String {
     let state = report.outcome.map_or("in progress".to_owned(), |outcome| outcome.to_string());
     let mut text = styled(BOLD, format!("Run {}: {}, {state}", report.run, report.intent));
     text += &format!(" in {:.1} s\n", report.duration().as_secs_f64());
+    for waiver in &report.waivers {
+        text += &format!("Not waited for, as asked: {}.\n", waiver.meaning());
+    }
     let rows = report.timeline.iter().map(|line| {
         let took = line.took_ms.map_or("-".to_owned(), |took| format!("{:.2} s", seconds(took)));
         vec![line.at.strftime("%H:%M:%S%.3f").to_string(), took, line.what.clone(), line.result.clone()]

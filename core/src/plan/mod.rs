@@ -9,9 +9,11 @@ mod stores;
 mod sync;
 mod types;
 mod verify;
+mod waiver;
 
 pub use digest::{DigestError, PlanDigest};
 pub use planner::{PlanError, Request, plan};
 pub use sync::{SyncRequest, plan_sync};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};
 pub use verify::{Violation, verify};
+pub use waiver::Waiver;

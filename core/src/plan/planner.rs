@@ -7,7 +7,7 @@ use super::steps::{
     Names, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
 };
 use super::stores::Stores;
-use super::{Intent, Plan, Shift, Stage, SyncRequest};
+use super::{Intent, OnFailure, Plan, Shift, Stage, SyncRequest, Waiver};
 use crate::journal::{Outcome, PairState, RunState};
 use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName, StoreRef};
 use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
@@ -21,6 +21,15 @@ pub struct Request {
     pub environments: BTreeSet<EnvironmentName>,
     /// The side that shall be production; the other one than now if none is named.
     pub to: Option<SideName>,
+    /// The gates that shall be open.
+    pub waivers: BTreeSet<Waiver>,
+}
+
+impl Request {
+    /// A request for all environments that opens no gate.
+    pub fn new(intent: Intent) -> Self {
+        Self { intent, environments: BTreeSet::new(), to: None, waivers: BTreeSet::new() }
+    }
 }
 
 /// Why there is no plan.
@@ -74,12 +83,12 @@ pub fn plan(
         Intent::Switchover => {
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
-            swap(pair, snapshot, history, Intent::Switchover, shifts)
+            swap(pair, snapshot, history, request, shifts)
         }
         Intent::Revert => {
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_revert(snapshot, history, request)?;
-            swap(pair, snapshot, history, Intent::Revert, shifts)
+            swap(pair, snapshot, history, request, shifts)
         }
         Intent::Prepare => {
             refuse_unfit(snapshot, history, request)?;
@@ -143,7 +152,11 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
             && names_a_target(request)
             && environment.is_some_and(|e| left_part_way(history, e).is_some())
     };
-    let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
+    let waived = |finding: &Finding| {
+        finding.kind == FindingKind::CheckFailed && request.waivers.contains(&Waiver::Checks)
+    };
+    let stops = |finding: &&Finding| !explained(finding) && !waived(finding);
+    let errors: Vec<Finding> = snapshot.errors().filter(stops).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
 }
 
@@ -236,28 +249,46 @@ fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
     }
 }
 
-fn swap(pair: &Pair, snapshot: &Snapshot, history: &PairState, intent: Intent, shifts: Vec<Shift>) -> Plan {
+fn swap(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    history: &PairState,
+    request: &Request,
+    shifts: Vec<Shift>,
+) -> Plan {
     let names = Names::moving(snapshot, &shifts);
-    let mut plan =
-        Plan { pair: pair.name.clone(), intent, shifts, stages: Vec::new(), pivot: None, notes: Vec::new() };
+    let mut plan = Plan { shifts, ..without_moves(pair, request.intent, Vec::new()) };
     let stores = Stores::moving(pair, snapshot, &plan.shifts);
     let Some(swap) = pivot_stage(&names, &stores) else {
         plan.shifts.clear();
         return plan;
     };
+    plan.waivers.clone_from(&request.waivers);
+    let unchecked = plan.waivers.contains(&Waiver::Checks);
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
     plan.notes = notes(pair, &names, &stores);
-    let before = [standby_checks(pair, snapshot, &plan.shifts), stores.warm_up()];
+    let checks = (!unchecked).then(|| standby_checks(pair, snapshot, &plan.shifts));
+    let before = [checks.flatten(), stores.warm_up()];
     let after = [
         stores.fence(),
         Some(swap),
-        read_back_stage(pair, snapshot, &names, &plan.shifts, stores.turns()),
+        read_back_stage(pair, snapshot, &names, &plan.shifts, stores.turns())
+            .map(|stage| forgiving(stage, unchecked)),
         hold_stage(pair, &names, &plan.shifts),
         restore_stage(&names, history),
     ];
     let data = stores.last_syncs().into_iter().map(Some);
     plan.stages = before.into_iter().chain(data).chain(after).flatten().collect::<Vec<Stage>>();
     plan
+}
+
+/// Lets the checks of a stage fail without stopping the run, where somebody opened that gate.
+fn forgiving(mut stage: Stage, unchecked: bool) -> Stage {
+    let checks = stage.steps.iter_mut().filter(|step| unchecked && step.action.as_run_checks().is_some());
+    for step in checks {
+        step.on_failure = OnFailure::Note;
+    }
+    stage
 }
 
 /// Moves the names and lets the new side take writes. Where an earlier run moved the names and no more, what it left of that.
@@ -303,7 +334,15 @@ fn in_scope<'a>(
 }
 
 fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
-    Plan { pair: pair.name.clone(), intent, shifts: Vec::new(), stages, pivot: None, notes: Vec::new() }
+    Plan {
+        pair: pair.name.clone(),
+        intent,
+        shifts: Vec::new(),
+        stages,
+        pivot: None,
+        notes: Vec::new(),
+        waivers: BTreeSet::new(),
+    }
 }
 
 fn lower(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<Plan, PlanError> {

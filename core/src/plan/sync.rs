@@ -80,6 +80,7 @@ pub fn plan_sync(
         stages,
         pivot: None,
         notes: Vec::new(),
+        waivers: BTreeSet::new(),
     };
     finished(pair, snapshot, history, plan)
 }

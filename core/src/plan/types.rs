@@ -1,11 +1,12 @@
 //! Plans, stages and steps as plain data: they must survive in the journal.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PlanDigest;
+use super::{PlanDigest, Waiver};
 use crate::action::Action;
 use crate::model::{EnvironmentName, PairName, SideName, StepId};
 
@@ -109,6 +110,9 @@ pub struct Plan {
     pub pivot: Option<StepId>,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,
+    /// The gates that somebody opened for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub waivers: BTreeSet<Waiver>,
 }
 
 impl Plan {

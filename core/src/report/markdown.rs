@@ -47,6 +47,9 @@ fn heading(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(reason) = &report.reason {
         writeln!(text, "- reason: {reason}")?;
     }
+    for waiver in &report.waivers {
+        writeln!(text, "- not waited for, as asked: {}", waiver.meaning())?;
+    }
     writeln!(text, "- by: {}", report.holders.join(", then "))?;
     writeln!(text, "- plan: {}", report.digest)?;
     let (started, ended) = (report.started.strftime("%F %T"), report.ended.strftime("%F %T"));

@@ -4,6 +4,7 @@ mod markdown;
 mod timeline;
 mod windows;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ pub use windows::{Estimate, Window};
 use crate::action::{Action, Purpose};
 use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
 use crate::model::{DnsName, RunId};
-use crate::plan::{Intent, PlanDigest, Shift};
+use crate::plan::{Intent, PlanDigest, Shift, Waiver};
 
 /// How long one name took to be served everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +43,9 @@ pub struct Report {
     pub digest: PlanDigest,
     /// Why, as its operator said.
     pub reason: Option<String>,
+    /// The gates that were opened for it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub waivers: BTreeSet<Waiver>,
     /// Who worked on it, in order.
     pub holders: Vec<String>,
     /// When it began.
@@ -78,6 +82,7 @@ impl Report {
             intent: run.plan.intent,
             digest: run.digest.clone(),
             reason: run.reason.clone(),
+            waivers: run.plan.waivers.clone(),
             holders: run.holders.iter().map(ToString::to_string).collect(),
             started: run.started,
             ended: run.finished.map_or(run.last, |(_, at)| at),

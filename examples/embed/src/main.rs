@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let journal = engine.journal().await?;
     let snapshot = engine.preflight(&chosen.pair.environments, journal.state()).await;
-    let request = Request { intent: Intent::Switchover, environments: [].into(), to: None };
+    let request = Request::new(Intent::Switchover);
     let plan = plan(&chosen.pair, &snapshot, journal.state(), &request)?;
     let end = engine.start(journal, plan, Some("from another program".to_owned())).await?;
 

@@ -19,6 +19,7 @@ mod checker;
 mod crash;
 mod faults;
 mod findings;
+mod gates;
 mod planning;
 mod running;
 mod stores;

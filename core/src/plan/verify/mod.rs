@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::{Intent, OnFailure, Plan, Step};
+use super::{Intent, OnFailure, Plan, Step, Waiver};
 use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Purpose, Servers};
 use crate::journal::PairState;
 use crate::model::{DnsName, Pair, RecordKind};
@@ -66,6 +66,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether somebody opened the gate that a step is.
+    fn is_waived(&self, action: &Action) -> bool {
+        action.as_run_checks().is_some() && self.plan.waivers.contains(&Waiver::Checks)
+    }
+
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
         let stages = self.plan.stages.iter().enumerate();
         stages.flat_map(|(place, stage)| {
@@ -80,11 +85,11 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let may_fail = may_fail(&step.action);
+            let may_fail = may_fail(&step.action) || self.is_waived(&step.action);
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers and a sync that is not the last may fail without stopping the run",
+                "only a question to public resolvers, a sync that is not the last or a waived check may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -201,6 +206,11 @@ impl<'a> Checker<'a> {
             self.plan.pivot.is_none(),
             self.plan.intent,
             "a plan that moves no traffic has no pivot",
+        );
+        self.require(
+            self.plan.waivers.is_empty(),
+            self.plan.intent,
+            "a plan that moves no traffic opens no gate",
         );
     }
 }

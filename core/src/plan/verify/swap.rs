@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Checker;
 use crate::action::{Action, ChangeRecords, PlannedChange, Purpose, Servers};
 use crate::model::{Addresses, DnsName, Endpoint, RecordKind, RecordValue, Role, SideName};
-use crate::plan::{Intent, Shift};
+use crate::plan::{Intent, Shift, Waiver};
 
 impl<'a> Checker<'a> {
     pub(super) fn swap(&mut self) {
@@ -145,8 +145,11 @@ impl<'a> Checker<'a> {
         *swapped.unwrap_or(&seen.value) == record.from && seen.proxied == record.proxied
     }
 
-    /// The side that takes production has passed every check of every endpoint before any name moves.
+    /// The side that takes production has passed every check of every endpoint before any name moves, unless somebody opened that gate.
     fn after_checks(&mut self) {
+        if self.plan.waivers.contains(&Waiver::Checks) {
+            return;
+        }
         let before = self.moving_stages().first().copied().unwrap_or_default();
         let steps = self.plan.stages.iter().take(before).flat_map(|stage| &stage.steps);
         let checked: BTreeSet<_> = steps

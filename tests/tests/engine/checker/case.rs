@@ -244,7 +244,7 @@ impl Case {
 
 pub(super) fn request(intent: Intent, environments: &[usize], to: Option<bool>) -> Request {
     let environments = environments.iter().map(|place| EnvironmentName::new(format!("e{place}")).unwrap());
-    Request { intent, environments: environments.collect(), to: to.map(side) }
+    Request { environments: environments.collect(), to: to.map(side), ..Request::new(intent) }
 }
 
 /// Applies every change of a plan in order, each only if the record reads as the plan expects, and says how the names read after each

@@ -34,7 +34,7 @@ pub(crate) fn environment(text: &str) -> EnvironmentName {
 
 /// A request for all environments.
 pub(crate) fn ask(intent: Intent) -> Request {
-    Request { intent, environments: [].into(), to: None }
+    Request::new(intent)
 }
 
 /// The site and the portainer of `GigaDB`'s live environment, 4 names in 2 zones behind one address a side, small enough to be run
