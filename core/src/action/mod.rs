@@ -2,23 +2,29 @@
 
 mod await_records;
 mod change_records;
+mod fence_lost;
 mod freeze_store;
 mod hold;
+mod keep_data;
 mod perform;
 mod run_checks;
 mod store;
 mod sync_store;
+mod take_over;
 mod thaw_store;
 
 use serde::{Deserialize, Serialize};
 
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
+pub use fence_lost::FenceLost;
 pub use freeze_store::FreezeStore;
 pub use hold::Hold;
+pub use keep_data::KeepData;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
 pub use sync_store::SyncStore;
+pub use take_over::TakeOver;
 pub use thaw_store::ThawStore;
 
 /// What a step does.
@@ -39,6 +45,12 @@ pub enum Action {
     ThawStore(ThawStore),
     /// Bring a store's data from production to the stand-by.
     SyncStore(SyncStore),
+    /// Make the stand-by's copy of a store one that stands alone.
+    TakeOver(TakeOver),
+    /// Try to refuse writes to a store on a side that may be gone.
+    FenceLost(FenceLost),
+    /// Keep what a side of a store holds.
+    KeepData(KeepData),
 }
 
 impl Action {
@@ -52,6 +64,9 @@ impl Action {
             Self::FreezeStore(action) => Box::new(freeze_store::Freezing::new(action)),
             Self::ThawStore(action) => Box::new(thaw_store::Thawing::new(action)),
             Self::SyncStore(action) => Box::new(sync_store::Syncing::new(action)),
+            Self::TakeOver(action) => Box::new(take_over::TakingOver::new(action)),
+            Self::FenceLost(action) => Box::new(fence_lost::Fencing::new(action)),
+            Self::KeepData(action) => Box::new(keep_data::Keeping::new(action)),
         }
     }
 
@@ -88,5 +103,20 @@ impl Action {
     /// The sync, if it is one.
     pub fn as_sync_store(&self) -> Option<&SyncStore> {
         if let Self::SyncStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The takeover, if it is one.
+    pub fn as_take_over(&self) -> Option<&TakeOver> {
+        if let Self::TakeOver(action) = self { Some(action) } else { None }
+    }
+
+    /// The fence at a side that may be gone, if it is one.
+    pub fn as_fence_lost(&self) -> Option<&FenceLost> {
+        if let Self::FenceLost(action) = self { Some(action) } else { None }
+    }
+
+    /// What is kept, if it is that.
+    pub fn as_keep_data(&self) -> Option<&KeepData> {
+        if let Self::KeepData(action) = self { Some(action) } else { None }
     }
 }

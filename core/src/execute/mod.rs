@@ -7,6 +7,7 @@ mod oversee;
 mod probe;
 mod run;
 mod step;
+mod supersede;
 mod watch;
 
 pub use engine::{Engine, HOLD, RunEnd, RunError};

@@ -202,7 +202,7 @@ impl PairState {
         open.finished = Some((outcome, at));
         let shifts = match outcome {
             Outcome::Completed | Outcome::CompletedWithExceptions => open.plan.shifts.clone(),
-            Outcome::Undone | Outcome::Abandoned => Vec::new(),
+            Outcome::Undone | Outcome::Abandoned | Outcome::Superseded => Vec::new(),
         };
         self.production.extend(shifts.into_iter().map(|shift| (shift.environment, shift.to)));
         Ok(())

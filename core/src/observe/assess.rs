@@ -19,6 +19,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         roles: BTreeMap::new(),
         minimum_ttl: minimum_ttls(observation),
         stores: BTreeMap::new(),
+        lost: None,
         findings: books.findings,
     };
     zones(observation, &mut snapshot.findings);

@@ -116,6 +116,8 @@ pub enum FindingKind {
     StoreDiverged,
     /// The stand-by's data is older than it may be.
     StoreStale,
+    /// A side that a failover would give up answers.
+    LostAnswers,
 }
 
 /// One thing that is wrong or worth a look.

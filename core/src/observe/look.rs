@@ -71,13 +71,17 @@ pub async fn prove(
     observation.checks = checks;
 }
 
+/// Every address name of these environments.
+pub(super) fn wanted_addresses(environments: &[Environment]) -> BTreeSet<AddressName> {
+    environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect()
+}
+
 async fn look_at_sides(
     pair: &Pair,
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<SideName, SideObservation> {
-    let wanted: BTreeSet<AddressName> =
-        environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect();
+    let wanted = wanted_addresses(environments);
     let sides = pair.sides.iter().map(|side| {
         let wanted = &wanted;
         async move { (side.name.clone(), look_at_side(&side.name, ports, wanted).await) }
@@ -85,7 +89,11 @@ async fn look_at_sides(
     join_all(sides).await.into_iter().collect()
 }
 
-async fn look_at_side(side: &SideName, ports: &Ports, wanted: &BTreeSet<AddressName>) -> SideObservation {
+pub(super) async fn look_at_side(
+    side: &SideName,
+    ports: &Ports,
+    wanted: &BTreeSet<AddressName>,
+) -> SideObservation {
     let Some(book) = ports.addresses.get(side) else {
         let error = AddressError::Unavailable {
             whose: format!("side {side}"),
@@ -108,7 +116,7 @@ fn names_by_zone(environments: &[Environment]) -> BTreeMap<ZoneRef, BTreeSet<Dns
     zones
 }
 
-async fn look_at_zones(
+pub(super) async fn look_at_zones(
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<ZoneRef, Result<ZoneView, NameError>> {

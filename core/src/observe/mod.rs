@@ -7,6 +7,8 @@
 mod assess;
 mod finding;
 mod look;
+mod lost;
+mod lost_side;
 mod names;
 mod sides;
 mod snapshot;
@@ -17,5 +19,6 @@ pub use assess::assess;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub(crate) use look::not_connected;
 pub use look::{Observation, SideObservation, look, prove};
+pub use lost::{LIMIT, Lost, LostObservation, assess_lost, look_lost, successors};
 pub use snapshot::{NameView, RoleState, Snapshot};
 pub use stores::data_age;

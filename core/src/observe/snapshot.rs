@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Finding;
+use super::{Finding, Lost};
 use crate::model::{
     AddressName, Addresses, DnsName, EnvironmentName, Record, Role, SideName, StoreRef, ZoneRef,
 };
@@ -77,6 +77,9 @@ pub struct Snapshot {
     pub minimum_ttl: BTreeMap<ZoneRef, std::time::Duration>,
     /// The stores of the environments, as far as they could be read.
     pub stores: BTreeMap<StoreRef, Inspection>,
+    /// What was found where production may be gone; `None` where both sides were looked at as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What is wrong, most severe first, then in the order of the file.
     pub findings: Vec<Finding>,
 }

@@ -3,7 +3,9 @@
 //! [`plan`] decides everything; [`verify`] knows nothing of how it decided and checks the result against the safety rules.
 
 mod digest;
+mod failover;
 mod planner;
+mod reprotect;
 mod steps;
 mod stores;
 mod sync;
@@ -12,6 +14,7 @@ mod verify;
 mod waiver;
 
 pub use digest::{DigestError, PlanDigest};
+pub use failover::{Loss, losses, to_accept};
 pub use planner::{PlanError, Request, plan};
 pub use sync::{SyncRequest, plan_sync};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::steps::{
     Names, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
 };
 use super::stores::Stores;
-use super::{Intent, OnFailure, Plan, Shift, Stage, SyncRequest, Waiver};
-use crate::journal::{Outcome, PairState, RunState};
+use super::{Intent, Loss, OnFailure, Plan, Shift, Stage, SyncRequest, Waiver};
+use crate::journal::{Outcome, Owed, PairState, RunState};
 use crate::model::{EnvironmentName, Pair, PairError, RunId, SideName, StoreRef};
 use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
 
@@ -23,12 +24,14 @@ pub struct Request {
     pub to: Option<SideName>,
     /// The gates that shall be open.
     pub waivers: BTreeSet<Waiver>,
+    /// For a failover: how much time's writes may be lost.
+    pub accept_loss: Option<Duration>,
 }
 
 impl Request {
     /// A request for all environments that opens no gate.
     pub fn new(intent: Intent) -> Self {
-        Self { intent, environments: BTreeSet::new(), to: None, waivers: BTreeSet::new() }
+        Self { intent, environments: BTreeSet::new(), to: None, waivers: BTreeSet::new(), accept_loss: None }
     }
 }
 
@@ -55,6 +58,38 @@ pub enum PlanError {
     /// The pair has no such store.
     #[error("the pair has no store {0}")]
     NoSuchStore(StoreRef),
+    /// A side is owed: roles and data stay as they are until it is reprotected.
+    #[error(
+        "side {} was given up by failover {} at {} and may hold what production does not; nothing is written to it and no role moves \
+         before that is mended: run `swap-roles --reprotect`",
+        .0.side, .0.run, .0.since.strftime("%F %T UTC")
+    )]
+    Owed(Box<Owed>),
+    /// A side that was lost does not answer yet.
+    #[error("side {side} still does not answer: {}; try again later", list(.findings))]
+    StillLost {
+        /// The side.
+        side: SideName,
+        /// What was seen.
+        findings: Vec<Finding>,
+    },
+    /// It cannot be told which side is lost.
+    #[error("in {} neither the names nor the journal tell which side is lost; say which one shall be production", list(.0))]
+    LostUnclear(Vec<EnvironmentName>),
+    /// The stand-by holds no copy of a store that is known to be whole.
+    #[error("the stand-by holds no verified copy of {}, so there is nothing to fail over to", list(.0))]
+    NoCopy(Vec<StoreRef>),
+    /// A sync to the stand-by broke off.
+    #[error("the stand-by's data is a mixture of old and new: {}", .0.join("; "))]
+    Unfinished(Vec<String>),
+    /// More may be lost than was accepted.
+    #[error("{}", super::failover::refused(.losses, *.accepted))]
+    LossNotAccepted {
+        /// What may be lost.
+        losses: Vec<Loss>,
+        /// How much was accepted.
+        accepted: Option<Duration>,
+    },
     /// There is no switchover to take back.
     #[error("there is nothing to revert: {0}")]
     NothingToRevert(String),
@@ -76,16 +111,16 @@ pub fn plan(
     history: &PairState,
     request: &Request,
 ) -> Result<Plan, PlanError> {
-    if let Some(open) = history.open_run() {
-        return Err(PlanError::RunOpen(open.id.clone()));
-    }
+    refuse_open(history, request.intent)?;
     let plan = match request.intent {
         Intent::Switchover => {
+            refuse_owed(pair, history, request)?;
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
             swap(pair, snapshot, history, request, shifts)
         }
         Intent::Revert => {
+            refuse_owed(pair, history, request)?;
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_revert(snapshot, history, request)?;
             swap(pair, snapshot, history, request, shifts)
@@ -96,8 +131,29 @@ pub fn plan(
         }
         Intent::RestoreTtl => restore(pair, snapshot, history, request)?,
         Intent::Sync => return super::plan_sync(pair, snapshot, history, &SyncRequest::routine()),
+        Intent::Failover => return super::failover::failover(pair, snapshot, history, request),
+        Intent::Reprotect => return super::reprotect::reprotect(pair, snapshot, history, request),
     };
     finished(pair, snapshot, history, plan)
+}
+
+/// A run that is not finished comes first. A failover goes over it, unless it is a failover itself.
+fn refuse_open(history: &PairState, intent: Intent) -> Result<(), PlanError> {
+    match history.open_run() {
+        Some(open) if intent != Intent::Failover || open.plan.intent == Intent::Failover => {
+            Err(PlanError::RunOpen(open.id.clone()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Roles do not move while a side is owed: it may hold what production does not, and its data is old.
+fn refuse_owed(pair: &Pair, history: &PairState, request: &Request) -> Result<(), PlanError> {
+    let environments = asked_for(pair, request)?;
+    match history.owed().into_iter().find(|owed| environments.contains(&owed.environment)) {
+        Some(owed) => Err(PlanError::Owed(Box::new(owed))),
+        None => Ok(()),
+    }
 }
 
 /// A plan that has passed every safety rule.
@@ -112,7 +168,7 @@ pub(super) fn finished(
 }
 
 /// The environments that a request is about, in the order of the file.
-fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, PlanError> {
+pub(super) fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, PlanError> {
     for name in &request.environments {
         pair.environment(name)?;
     }
@@ -124,7 +180,7 @@ fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<EnvironmentName>, Pla
 fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
     let last = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run))?;
     match last.finished {
-        Some((Outcome::Abandoned, _)) => {
+        Some((Outcome::Abandoned | Outcome::Superseded, _)) => {
             last.plan.shifts.iter().find(|shift| shift.environment == *environment)
         }
         Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => None,
@@ -134,7 +190,12 @@ fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> O
 /// Whether a run is over and moved names, or some of them.
 fn moved_names(run: &RunState) -> bool {
     let outcome = run.finished.map(|(outcome, _)| outcome);
-    run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
+    let moved = match outcome {
+        Some(Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Abandoned) => true,
+        Some(Outcome::Superseded) => run.pivot_crossed(),
+        Some(Outcome::Undone) | None => false,
+    };
+    run.plan.pivot.is_some() && moved
 }
 
 fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> Result<(), PlanError> {
@@ -164,7 +225,7 @@ fn names_a_target(request: &Request) -> bool {
     match request.intent {
         Intent::Switchover => request.to.is_some(),
         Intent::Revert => true,
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync => false,
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => false,
     }
 }
 
@@ -245,7 +306,13 @@ fn last_that_moved(history: &PairState) -> Result<&RunState, PlanError> {
                 run.id
             )))
         }
-        Intent::Switchover | Intent::Revert | Intent::Prepare | Intent::RestoreTtl | Intent::Sync => Ok(run),
+        Intent::Switchover
+        | Intent::Revert
+        | Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Failover
+        | Intent::Reprotect => Ok(run),
     }
 }
 
@@ -283,7 +350,7 @@ fn swap(
 }
 
 /// Lets the checks of a stage fail without stopping the run, where somebody opened that gate.
-fn forgiving(mut stage: Stage, unchecked: bool) -> Stage {
+pub(super) fn forgiving(mut stage: Stage, unchecked: bool) -> Stage {
     let checks = stage.steps.iter_mut().filter(|step| unchecked && step.action.as_run_checks().is_some());
     for step in checks {
         step.on_failure = OnFailure::Note;
@@ -333,7 +400,7 @@ fn in_scope<'a>(
     Ok(snapshot.names.iter().filter(|view| environments.contains(&view.environment)).collect())
 }
 
-fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
+pub(super) fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
     Plan {
         pair: pair.name.clone(),
         intent,

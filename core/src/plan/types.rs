@@ -24,6 +24,10 @@ pub enum Intent {
     RestoreTtl,
     /// Bring the stand-by's data up to date.
     Sync,
+    /// Make the stand-by production while production may be gone.
+    Failover,
+    /// Make the side that was given up the stand-by, once what diverged there is kept.
+    Reprotect,
 }
 
 impl fmt::Display for Intent {
@@ -34,6 +38,8 @@ impl fmt::Display for Intent {
             Self::Prepare => "prepare",
             Self::RestoreTtl => "restore TTLs",
             Self::Sync => "sync",
+            Self::Failover => "failover",
+            Self::Reprotect => "reprotect",
         })
     }
 }

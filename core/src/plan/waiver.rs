@@ -12,6 +12,10 @@ pub enum Waiver {
     /// A side takes production without having passed its checks; afterwards a check that fails is an exception in the report and stops
     /// nothing.
     Checks,
+    /// A failover takes a copy over that a sync left unfinished: a mixture of old and new.
+    UnfinishedCopy,
+    /// A reprotect writes over what diverged on the lost side without keeping it.
+    KeepDiverged,
 }
 
 impl Waiver {
@@ -19,6 +23,8 @@ impl Waiver {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Checks => "the checks of the side that takes production",
+            Self::UnfinishedCopy => "a copy of the data that is whole",
+            Self::KeepDiverged => "keeping what diverged on the lost side",
         }
     }
 }
@@ -27,6 +33,8 @@ impl fmt::Display for Waiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Checks => "checks",
+            Self::UnfinishedCopy => "unfinished copy",
+            Self::KeepDiverged => "keep diverged",
         })
     }
 }

@@ -71,6 +71,15 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
         };
         writeln!(text, "- {}: writes refused {how_long}", window.store)?;
     }
+    for loss in &report.losses {
+        writeln!(text, "- {}", loss.told())?;
+    }
+    for owed in &report.owed {
+        writeln!(text, "- owed: {owed}")?;
+    }
+    for kept in &report.kept {
+        writeln!(text, "- {}: what diverged on {} is kept as {}", kept.store, kept.side, kept.place)?;
+    }
     for probe in &report.probes {
         writeln!(
             text,

@@ -1,5 +1,6 @@
 //! What a run did, told from its journal alone.
 
+mod losses;
 mod markdown;
 mod timeline;
 mod windows;
@@ -10,12 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use losses::{KeptData, LossWindow};
 pub use markdown::run_report;
 pub use timeline::{Line, learnt, timeline};
 pub use windows::{Estimate, Window};
 
 use crate::action::{Action, Purpose};
-use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
+use crate::journal::{Fact, Outcome, Owed, ProbeSummary, RunState, StepState, of_failover};
 use crate::model::{DnsName, RunId};
 use crate::plan::{Intent, PlanDigest, Shift, Waiver};
 
@@ -66,6 +68,15 @@ pub struct Report {
     pub names: Vec<NameTime>,
     /// How long writes were refused, store by store.
     pub windows: Vec<Window>,
+    /// What it may have lost, store by store; only of a failover.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossWindow>,
+    /// What it owes; only of a failover, and as of its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Owed>,
+    /// What it kept of a side that was lost; only of a reprotect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptData>,
     /// What the probe saw.
     pub probes: Vec<ProbeSummary>,
     /// What happened, in order.
@@ -93,6 +104,9 @@ impl Report {
             requests: run.requests,
             names: name_times(run),
             windows: windows::windows(run),
+            losses: losses::losses(run),
+            owed: of_failover(run),
+            kept: losses::kept(run),
             probes: run.probes.clone(),
             timeline: timeline(run),
         }

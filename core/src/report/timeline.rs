@@ -98,6 +98,12 @@ pub fn learnt(facts: &[Fact]) -> String {
                 proof.still_ms
             )),
             Fact::Synced(synced) => words.push(brought(synced)),
+            Fact::TakenOver { as_of, notes, .. } => {
+                words.push(format!("stands alone, as of {}", as_of.strftime("%F %T")));
+                words.extend(notes.iter().cloned());
+            }
+            Fact::Fenced { side, .. } => words.push(format!("{side} refuses writes")),
+            Fact::Kept { place, .. } => words.push(format!("kept as {place}")),
         }
     }
     if let Some((servers, most)) = slowest {

@@ -1,5 +1,6 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod failover;
 mod stores;
 mod swap;
 
@@ -36,9 +37,12 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.changes();
     checker.only_its_names();
     match plan.intent {
-        Intent::Switchover | Intent::Revert => checker.swap(),
+        Intent::Switchover | Intent::Revert | Intent::Failover => checker.swap(),
         Intent::Prepare | Intent::RestoreTtl | Intent::Sync => checker.moves_nothing(),
+        Intent::Reprotect => {}
     }
+    checker.each_to_its_intent();
+    checker.nothing_to_what_is_owed();
     checker.data();
     checker.violations
 }
@@ -48,7 +52,7 @@ fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
     let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
-    asks_resolvers || goes_on
+    asks_resolvers || goes_on || action.as_fence_lost().is_some()
 }
 
 struct Checker<'a> {
@@ -89,7 +93,7 @@ impl<'a> Checker<'a> {
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers, a sync that is not the last or a waived check may fail without stopping the run",
+                "only a question to public resolvers, a fence of a lost side, a sync that is not the last or a waived check may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -136,11 +140,17 @@ impl<'a> Checker<'a> {
                 undo.as_ref().is_none_or(|undo| is_inverse(forward, undo)),
             ),
             (
-                Action::AwaitRecords(_) | Action::RunChecks(_) | Action::Hold(_) | Action::ThawStore(_),
+                Action::AwaitRecords(_)
+                | Action::RunChecks(_)
+                | Action::Hold(_)
+                | Action::ThawStore(_)
+                | Action::TakeOver(_)
+                | Action::KeepData(_),
                 undo,
             ) => (false, undo.is_none()),
             (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),
             (Action::SyncStore(sync), undo) => (false, stores::goes_on(sync, undo.as_ref())),
+            (Action::FenceLost(fence), undo) => (false, failover::lets_go(fence, undo.as_ref())),
         };
         self.require(exact, &step.id, "what undoes a step is its exact opposite");
         self.require(!lowers || step.undo.is_some(), &step.id, "TTLs that are lowered can be set back");
