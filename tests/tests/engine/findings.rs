@@ -233,6 +233,8 @@ fn every_slip_is_named_with_its_place_and_what_was_probably_meant() {
     }
     insta::assert_snapshot!("findings", text);
     kinds.insert(FindingKind::JournalDisagrees);
+    // Only a look at a pair whose production may be gone tells it: see the failovers.
+    kinds.insert(FindingKind::LostAnswers);
     assert_eq!(kinds.len(), every_kind().len(), "{kinds:?}");
 }
 
@@ -268,7 +270,8 @@ fn every_kind() -> Vec<FindingKind> {
         K::StoreDisagrees => Some(K::ProductionFrozen),
         K::ProductionFrozen => Some(K::StoreDiverged),
         K::StoreDiverged => Some(K::StoreStale),
-        K::StoreStale => None,
+        K::StoreStale => Some(K::LostAnswers),
+        K::LostAnswers => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

@@ -17,6 +17,7 @@
 
 mod checker;
 mod crash;
+mod failover;
 mod faults;
 mod findings;
 mod gates;

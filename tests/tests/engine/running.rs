@@ -121,6 +121,9 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::FreezeStore(_) => matches!(fact, Fact::Frozen { .. }),
             Action::ThawStore(_) => false,
             Action::SyncStore(_) => matches!(fact, Fact::Synced(_)),
+            Action::TakeOver(_) => matches!(fact, Fact::TakenOver { .. }),
+            Action::FenceLost(_) => matches!(fact, Fact::Fenced { .. }),
+            Action::KeepData(_) => matches!(fact, Fact::Kept { .. }),
         };
         assert!(!facts.is_empty() && facts.iter().all(fits), "{}: {facts:?}", step.id);
     }
