@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::planner::{asked_for, finished, forgiving, without_moves};
+use super::planner::{asked_for, finished, forgiving, left_part_way, without_moves};
 use super::steps::{
     Names, hold_stage, read_back_stage, restore_stage, stage, standby_checks, step, swap_stage,
 };
@@ -139,7 +139,10 @@ fn shifts(
             shifts.iter().map(|shift| format!("{}: {}", shift.environment, shift.from)).collect();
         return Err(PlanError::RolesDiffer(each.join(", ")));
     }
-    shifts.retain(|shift| !is_there(snapshot, shift));
+    // What a run that was closed part-way had done already is looked at once more, read back, and written down.
+    let is_over =
+        |shift: &Shift| is_there(snapshot, shift) && left_part_way(history, &shift.environment).is_none();
+    shifts.retain(|shift| !is_over(shift));
     match shifts
         .iter()
         .find_map(|shift| history.owed_in(&shift.environment).filter(|owed| owed.side == shift.to))

@@ -177,7 +177,7 @@ pub(super) fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<Environmen
 }
 
 /// Whether the latest run that moved names was closed part-way in that environment, so that names on both sides are to be expected.
-fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
+pub(super) fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
     let last = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run))?;
     match last.finished {
         Some((Outcome::Abandoned | Outcome::Superseded, _)) => {

@@ -1,14 +1,14 @@
 //! The stand-by takes over, whatever became of production and whatever it says.
 
 use switchover::execute::RunError;
-use switchover::journal::{Outcome, Seq, StepState, Way};
+use switchover::journal::{Outcome, Seq};
 use switchover::model::{RecordData, Role};
 use switchover::observe::FindingKind;
 use switchover::plan::{Intent, PlanError, Request, Waiver};
 use switchover_tests::fake::{Absence, AddressFault, Health, MemoryStore, NameCall, NameFault};
 
 use super::{Clients, failover, find, lose, records_sent, second_serves, with_stores};
-use crate::support::{Desk, Trouble, ask, seconds, small, zone};
+use crate::support::{Desk, Trouble, ask, seconds, small};
 
 const ABSENCES: [Absence; 4] =
     [Absence::Gone, Absence::Silent, Absence::Failing, Absence::Slow(seconds_of(20))];
@@ -218,25 +218,4 @@ fn names_alone_fail_over_and_owe_nothing() {
     assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
     assert!(desk.swapped());
     assert!(desk.state().owed().is_empty());
-}
-
-#[test]
-fn a_zone_that_landed_alone_is_a_valid_start_and_the_journal_tells_where_production_was() {
-    let desk = Desk::new(with_stores());
-    desk.world.names.fail_always_in(&zone("gigadb.host"), NameCall::Change, NameFault::Forbidden);
-    let end = desk.perform(Intent::Switchover).unwrap();
-    assert_eq!(end.outcome, None, "{end:?}");
-    desk.world.names.heal();
-    lose(&desk.world, Absence::Silent, AddressFault::Silent, &Health::Down);
-    let request = Request { to: Some(desk.world.second().clone()), ..failover() };
-    let end = desk.world.run(desk.process().fail_over(&request)).unwrap();
-    assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{end:?}");
-    second_serves(&desk, "half swapped");
-    let runs = desk.state().runs;
-    assert_eq!(runs[0].finished.map(|(outcome, _)| outcome), Some(Outcome::Superseded));
-    let started = runs[0]
-        .plan
-        .steps()
-        .filter(|step| matches!(runs[0].step(&step.id).way(Way::Back), Some(StepState::Succeeded { .. })));
-    assert_eq!(started.count(), 0, "nothing of the old run is undone");
 }

@@ -71,12 +71,15 @@ impl Process {
         Ok((journal, made))
     }
 
-    /// Fails over, over whatever run is open.
+    /// Fails over, over whatever run is open; [`RunError::NothingOpen`] if there is nothing to do.
     pub(crate) async fn fail_over(&self, request: &Request) -> Result<RunEnd, Trouble> {
         let (mut journal, mut made) = self.plan_failover(self.read().await?, request).await?;
         if let (Some(_), Some(shift)) = (journal.state().open_run(), made.shifts.first()) {
             journal = self.engine.supersede(journal, &shift.from).await?;
             (journal, made) = self.plan_failover(journal, request).await?;
+        }
+        if made.is_empty() {
+            return Err(RunError::NothingOpen.into());
         }
         Ok(self.engine.start(journal, made, Some("production is gone".to_owned())).await?)
     }
