@@ -32,6 +32,7 @@ mod create;
 mod mark;
 mod measure;
 mod preflight;
+mod rescue;
 mod restore;
 mod snapshot;
 mod store;
