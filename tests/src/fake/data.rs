@@ -226,7 +226,10 @@ impl FakeStore {
         let mut inner = lock(&self.inner);
         let open: Vec<&SideName> =
             inner.sides.iter().filter(|(_, side)| side.takes_writes(now)).map(|(name, _)| name).collect();
-        assert!(open.len() < 2 || inner.given_up.is_some(), "both sides take writes: {open:?}");
+        assert!(
+            open.len() < 2 || inner.given_up.is_some() || inner.taken_from.is_some(),
+            "both sides take writes: {open:?}"
+        );
         if inner.sides[side].absence == Some(Absence::Gone) || !inner.sides[side].takes_writes(now) {
             return false;
         }
@@ -476,7 +479,8 @@ impl Store for FakeStore {
             let mut inner = lock(&self.inner);
             let now = self.clock.now();
             let other = inner.sides.iter().find(|(name, other)| *name != side && other.takes_writes(now));
-            let other = other.filter(|(name, _)| inner.given_up.as_ref() != Some(*name));
+            let other = other
+                .filter(|(name, _)| ![&inner.given_up, &inner.taken_from].contains(&&Some((*name).clone())));
             assert!(other.is_none(), "{side} is thawed while the other side takes writes");
             let late = inner
                 .given_up
