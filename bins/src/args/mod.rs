@@ -84,7 +84,10 @@ pub struct Common {
         "  swap-roles --plan-digest 3f9a1c0b72de --yes\n",
         "                                        run exactly the plan that was reviewed\n",
         "  swap-roles --resume                   go on with a run that was cut off\n",
-        "  swap-roles --revert                   take the latest swap back\n\n",
+        "  swap-roles --revert                   take the latest swap back\n",
+        "  swap-roles --failover --accept-data-loss 14h --reason \"region is down\"\n",
+        "                                        make the stand-by production, production or no\n",
+        "  swap-roles --reprotect                make the side that was lost the stand-by\n\n",
         "Exit codes:\n",
         "  0 done, or nothing to do        5 declined                        8 outcome unknown\n",
         "  1 failed, nothing changed       6 refused by a safety gate       64 usage\n",
@@ -139,6 +142,12 @@ pub struct Mode {
     /// Take the latest swap back
     #[arg(long)]
     pub revert: bool,
+    /// Make the stand-by production while production may be gone: nothing waits for it, and what may be lost must be accepted
+    #[arg(long)]
+    pub failover: bool,
+    /// Make the side that a failover gave up the stand-by: freeze it, keep what diverged there, bring it up to date
+    #[arg(long)]
+    pub reprotect: bool,
     /// Go on with a run that was cut off
     #[arg(long)]
     pub resume: bool,
@@ -154,7 +163,7 @@ pub struct Scope {
     #[arg(short, long = "environment", value_name = "NAME")]
     pub environments: Vec<EnvironmentName>,
     /// The side that shall be production; the other one than now if left out
-    #[arg(long, value_name = "SIDE", conflicts_with_all = ["revert", "prepare", "restore_ttl", "resume", "abort"])]
+    #[arg(long, value_name = "SIDE", conflicts_with_all = ["revert", "prepare", "restore_ttl", "reprotect", "resume", "abort"])]
     pub to: Option<SideName>,
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+mod failover;
 mod history;
 mod init;
 mod plan;

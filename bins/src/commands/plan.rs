@@ -27,7 +27,16 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     let journal = settled(session).await?;
     let names: Vec<_> = request.environments.iter().cloned().collect();
     let environments = session.environments(&names)?;
-    let snapshot = session.engine.preflight(&environments, journal.state()).await;
+    let snapshot = match request.intent {
+        // The side that comes back serves nobody yet, so its checks say nothing.
+        Intent::Reprotect => session.engine.inspect(&environments, journal.state()).await,
+        Intent::Switchover
+        | Intent::Revert
+        | Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Failover => session.engine.preflight(&environments, journal.state()).await,
+    };
     let made = plan(&session.pair.pair, &snapshot, journal.state(), request);
     render::findings::show(
         &session.config,

@@ -5,7 +5,7 @@ use switchover::journal::{Entry, Event, RunState};
 use switchover::report::{Report, run_report};
 
 use super::table::table;
-use super::{BOLD, json, styled};
+use super::{BOLD, WARN, json, styled};
 use crate::args::Output;
 use crate::exit::Stop;
 
@@ -53,6 +53,15 @@ fn figures(report: &Report) -> String {
             None => format!("from {} on; no end is known", window.from.strftime("%F %T")),
         };
         text += &format!("Writes to {} were refused {how_long}.\n", window.store);
+    }
+    for loss in &report.losses {
+        text += &format!("{}.\n", loss.told());
+    }
+    for owed in &report.owed {
+        text += &format!("{}: {owed}.\n", styled(WARN, "Owed"));
+    }
+    for kept in &report.kept {
+        text += &format!("{}: what diverged on {} is kept as {}.\n", kept.store, kept.side, kept.place);
     }
     text += &slowest(report).unwrap_or_default();
     for probe in &report.probes {

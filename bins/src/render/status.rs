@@ -1,7 +1,7 @@
 //! Who is production, where every name leads, and what is open.
 
 use serde::Serialize;
-use switchover::journal::PairState;
+use switchover::journal::{Owed, PairState};
 use switchover::model::{Pair, Role};
 use switchover::observe::{NameView, RoleState, Snapshot};
 
@@ -18,6 +18,8 @@ struct Document<'a> {
     pair: &'a str,
     sides: Vec<SideRow<'a>>,
     open_run: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owed: Vec<Owed>,
     snapshot: &'a Snapshot,
 }
 
@@ -68,6 +70,7 @@ pub(crate) fn status(
         pair: pair.name.as_str(),
         sides: sides(pair, snapshot),
         open_run: history.open_run().map(|run| run.id.as_str()),
+        owed: history.owed(),
         snapshot,
     };
     match output {
@@ -93,6 +96,9 @@ fn for_people(pair: &Pair, snapshot: &Snapshot, history: &PairState, output: Out
             run.plan.intent,
             state(run)
         );
+    }
+    for owed in history.owed() {
+        text += &format!("\n{} {owed}: run `swap-roles --reprotect {}`\n", styled(WARN, "owed:"), pair.name);
     }
     let lowered = history.prepared.len();
     if lowered > 0 {
