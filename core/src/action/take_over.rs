@@ -43,7 +43,8 @@ impl<'a> TakingOver<'a> {
             Some(taken) => (taken.newest, taken.notes.clone()),
             None => (seen.newest, Vec::new()),
         };
-        let as_of = newest.unwrap_or(self.action.as_of);
+        // What the journal knows of it may be newer than what stands beside the data.
+        let as_of = newest.map_or(self.action.as_of, |newest| newest.max(self.action.as_of));
         Fact::TakenOver { side: self.action.side.clone(), as_of, notes }
     }
 

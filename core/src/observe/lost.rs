@@ -16,7 +16,7 @@ use super::{Finding, FindingKind, Observation, Place, Severity, SideObservation,
 use crate::journal::PairState;
 use crate::model::{AddressName, Environment, EnvironmentName, Pair, Role, SideName, StoreRef};
 use crate::port::{
-    AddressError, Attachment, Clock, Inspection, Listing, LoneSide, NamedAddress, Ports, within,
+    Access, AddressError, Attachment, Clock, Inspection, Listing, LoneSide, NamedAddress, Ports, within,
 };
 
 /// How long anything about the side that is taken to be lost may take.
@@ -181,7 +181,11 @@ pub fn assess_lost(
         let Some(side) = sides.get(&store.environment) else { continue };
         let Ok(standby) = pair.opposite(side) else { continue };
         match halves.get(&standby.name) {
-            Some(Ok(copy)) => drop(copies.insert(store.clone(), copy.clone())),
+            Some(Ok(copy)) => {
+                let handed = handed_over(history, store, &standby.name, copy);
+                let newest = copy.newest.into_iter().chain(handed).max();
+                copies.insert(store.clone(), LoneSide { newest, ..copy.clone() });
+            }
             Some(Err(why)) => snapshot.findings.push(unseen(store, &standby.name, why, Severity::Error)),
             None => {}
         }
@@ -194,6 +198,19 @@ pub fn assess_lost(
     snapshot.findings.sort_by_key(|finding| finding.severity);
     snapshot.lost = Some(Lost { sides, copies });
     snapshot
+}
+
+/// The moment up to which a side holds everything because it gave all of it away: it was production until the last sync of a switchover, and
+/// is still as that run fenced it. It got no copy since.
+fn handed_over(
+    history: &PairState,
+    store: &StoreRef,
+    side: &SideName,
+    seen: &LoneSide,
+) -> Option<jiff::Timestamp> {
+    let given = &history.stores.get(store)?.last.as_ref()?.synced.copied;
+    let untouched = matches!(&seen.side.access, Access::Frozen { by, until: None } if *by == given.run);
+    (given.complete && given.from == *side && untouched).then_some(given.as_of)
 }
 
 /// Both halves as one; nothing is known of what flows between them.

@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
                 sync.store.environment == owed.environment && *sync.direction.to() == owed.side
             });
             self.require(
-                !writes || self.plan.intent == Intent::Reprotect,
+                !writes || moves || self.plan.intent == Intent::Reprotect,
                 &owed.environment,
                 "only a reprotect writes to a side that is owed a fence",
             );
@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
         let keeps = self.keeps();
         let kept =
             keeps.iter().find(|(_, _, keep)| keep.store == *store && keep.side == *side).map(|(at, ..)| *at);
-        let in_order = matches!((frozen, kept), (Some(frozen), Some(kept)) if frozen < kept && kept < place);
+        let in_order = kept.is_some_and(|kept| kept < place && frozen.is_none_or(|frozen| frozen < kept));
         self.require(
             in_order || self.plan.waivers.contains(&Waiver::KeepDiverged),
             &step.id,

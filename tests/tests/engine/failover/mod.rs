@@ -28,12 +28,12 @@ fn with_stores() -> World {
 }
 
 /// A failover that may lose a day.
-fn failover() -> Request {
+pub(crate) fn failover() -> Request {
     Request { accept_loss: Some(seconds(86_400)), ..ask(Intent::Failover) }
 }
 
 /// Production is lost in all that it has.
-fn lose(world: &World, how: Absence, book: AddressFault, health: &Health) {
+pub(crate) fn lose(world: &World, how: Absence, book: AddressFault, health: &Health) {
     let first = world.first();
     world.stores.values().for_each(|store| store.lose(first, how));
     world.books[first].fail_always(book);
@@ -41,7 +41,7 @@ fn lose(world: &World, how: Absence, book: AddressFault, health: &Health) {
 }
 
 /// It answers again, as if nothing had been.
-fn find(world: &World) {
+pub(crate) fn find(world: &World) {
     let first = world.first();
     world.stores.values().for_each(|store| store.come_back(first));
     world.books[first].heal();

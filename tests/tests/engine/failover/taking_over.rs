@@ -219,3 +219,20 @@ fn names_alone_fail_over_and_owe_nothing() {
     assert!(desk.swapped());
     assert!(desk.state().owed().is_empty());
 }
+
+#[test]
+fn a_former_production_that_was_fenced_by_its_switchover_may_take_over_again() {
+    let desk = Desk::new(with_stores());
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    let second = desk.world.second().clone();
+    desk.world.stores.values().for_each(|store| store.lose(&second, Absence::Silent));
+    desk.world.books[&second].fail_always(AddressFault::Silent);
+    desk.world.set_health(&second, &Health::Down);
+    let end = desk.world.run(desk.process().fail_over(&failover())).unwrap();
+    assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{end:?}");
+    assert!(desk.as_before());
+    for store in desk.world.stores.values() {
+        assert!(store.writable().contains(desk.world.first()));
+    }
+    assert_eq!(desk.state().owed()[0].side, second);
+}
