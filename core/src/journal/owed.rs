@@ -112,23 +112,22 @@ fn began(run: &RunState, step: &Step) -> Option<Timestamp> {
 }
 
 fn debt(run: &RunState, store: &StoreRef) -> Debt {
-    let fences: Vec<&Step> = run
+    let tries: Vec<&Step> = run
         .plan
         .steps()
         .filter(|step| step.action.as_fence_lost().is_some_and(|fence| fence.store == *store))
         .collect();
-    let fenced = fences.iter().filter_map(|step| fenced_at(run, step)).min();
-    let why = fences.iter().rev().find_map(|step| failed(run, step)).filter(|_| fenced.is_none());
+    let fenced = tries.iter().filter_map(|step| fenced_at(run, step)).min();
+    let why = tries.iter().rev().find_map(|step| failed(run, step)).filter(|_| fenced.is_none());
     Debt { store: store.clone(), fenced, why }
 }
 
 fn fenced_at(run: &RunState, step: &Step) -> Option<Timestamp> {
     match run.step(&step.id).forward? {
         StepState::Succeeded { at, facts, .. } => {
-            let told = facts.iter().find_map(|fact| match fact {
-                Fact::Fenced { at, .. } => Some(*at),
-                _ => None,
-            });
+            let told = facts
+                .iter()
+                .find_map(|fact| if let Fact::Fenced { at, .. } = fact { Some(*at) } else { None });
             Some(told.unwrap_or(at))
         }
         StepState::Started { .. } | StepState::Failed { .. } => None,

@@ -28,12 +28,26 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         roles(pair, environment, history, &mut snapshot);
     }
     stores::understand(pair, observation, &mut snapshot);
+    advise_reprotect(history, &mut snapshot.findings);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
         (left.severity, order(pair, &left.place)).cmp(&(right.severity, order(pair, &right.place)))
     });
     snapshot
+}
+
+/// Where a side is owed, what is wrong with its stores is mended in one way only.
+fn advise_reprotect(history: &PairState, findings: &mut [Finding]) {
+    let owed = history.owed();
+    for finding in findings {
+        let Place::Store { store } = &finding.place else { continue };
+        if let Some(owed) = owed.iter().find(|owed| owed.stores.iter().any(|debt| debt.store == *store)) {
+            let advice =
+                format!("failover {} gave side {} up: run `swap-roles --reprotect`", owed.run, owed.side);
+            finding.suggestion = Some(advice);
+        }
+    }
 }
 
 /// Where a place stands in the file: pair, sides, zones, then environments in the file's order.

@@ -167,10 +167,8 @@ pub fn assess_lost(
     let sides = clues.lost();
     let mut all = observation.all.clone();
     for side in sides.values().collect::<BTreeSet<_>>() {
-        let said = all.sides.remove(side);
         let listing = clues.addresses_of(side);
         all.sides.insert(side.clone(), SideObservation { listing: Ok(listing), identity: Ok(None) });
-        drop(said);
     }
     let mut snapshot = assess(pair, &all, history);
     let lost: BTreeSet<&SideName> = sides.values().collect();
@@ -313,10 +311,10 @@ fn stops(
         FindingKind::ZoneUnreadable
         | FindingKind::ZoneNotWritable
         | FindingKind::AddressDoubled
-        | FindingKind::AddressDetached => finding.is_error(),
+        | FindingKind::AddressDetached
+        | FindingKind::CheckFailed => finding.is_error(),
         FindingKind::SideUnreadable => finding.is_error() && !of_lost,
         FindingKind::AddressMissing => finding.is_error() && !of_unknown,
-        FindingKind::CheckFailed => finding.is_error(),
         FindingKind::RecordMissing
         | FindingKind::RecordDoubled
         | FindingKind::AliasBeside

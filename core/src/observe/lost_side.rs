@@ -38,7 +38,7 @@ impl Clues<'_> {
             match self.holds(environment, side) {
                 Some(Role::Production) => drop(claims.insert(side.clone())),
                 Some(Role::Standby) => {
-                    claims.extend(self.pair.opposite(side).map(|other| other.name.clone()))
+                    claims.extend(self.pair.opposite(side).map(|other| other.name.clone()));
                 }
                 None => {}
             }

@@ -12,7 +12,7 @@ use super::steps::{
     Names, hold_stage, read_back_stage, restore_stage, stage, standby_checks, step, swap_stage,
 };
 use super::{Intent, OnFailure, Plan, PlanError, Request, Shift, Stage, Step, Waiver};
-use crate::action::{Action, FenceLost, TakeOver, ThawStore, between, milliseconds};
+use crate::action::{Action, FenceLost, Hold, TakeOver, ThawStore, between, milliseconds};
 use crate::config::Period;
 use crate::journal::PairState;
 use crate::model::{Environment, EnvironmentName, Pair, SideName, StoreRef};
@@ -334,8 +334,7 @@ fn pivot_stage(names: &Names<'_>, stores: &[Taking]) -> Option<Stage> {
 
 /// The lost side may come back while the old records run out: it is tried for as long.
 fn fencing(mut hold: Stage, stores: &[Taking]) -> Stage {
-    let longest =
-        hold.steps.iter().filter_map(|step| step.action.as_hold()).map(|hold| hold.duration()).max();
+    let longest = hold.steps.iter().filter_map(|step| step.action.as_hold()).map(Hold::duration).max();
     let deadline = longest.unwrap_or_default().max(FENCE_AFTER);
     hold.steps.extend(stores.iter().filter_map(|taking| fence(taking, "fence again", PATIENCE, deadline)));
     hold

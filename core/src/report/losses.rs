@@ -83,11 +83,9 @@ pub struct KeptData {
 pub(super) fn kept(run: &RunState) -> Vec<KeptData> {
     let steps = run.plan.steps().filter_map(|step| Some((step, step.action.as_keep_data()?)));
     let kept = steps.filter_map(|(step, keep)| {
-        succeeded(run, step)?.1.into_iter().find_map(|fact| match fact {
-            Fact::Kept { side, place, bytes } => {
-                Some(KeptData { store: keep.store.clone(), side, place, bytes })
-            }
-            _ => None,
+        succeeded(run, step)?.1.into_iter().find_map(|fact| {
+            let Fact::Kept { side, place, bytes } = fact else { return None };
+            Some(KeptData { store: keep.store.clone(), side, place, bytes })
         })
     });
     kept.collect()

@@ -92,7 +92,7 @@ fn a_reprotect_that_dies_at_any_entry_is_done_by_the_next_one_and_loses_nothing_
                 Ok(end) => assert_eq!(end.outcome, Some(Outcome::Completed), "{seq}: {end:?}"),
                 Err(Trouble::Run(RunError::NothingOpen)) if desk.state().owed().is_empty() => {}
                 Err(Trouble::Run(RunError::NothingOpen)) => {
-                    desk.expect(Intent::Reprotect, Outcome::Completed)
+                    desk.expect(Intent::Reprotect, Outcome::Completed);
                 }
                 Err(other) => panic!("{seq}: {other:?}"),
             }
@@ -109,7 +109,7 @@ fn a_reprotect_that_dies_at_any_entry_is_done_by_the_next_one_and_loses_nothing_
 fn what_diverged_is_thrown_away_only_if_somebody_said_so() {
     let (desk, _) = failed_over(1);
     find(&desk.world);
-    desk.world.stores.values().for_each(|store| store.let_go());
+    desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::let_go);
     let request = Request { waivers: [Waiver::KeepDiverged].into(), ..reprotect() };
     let end = desk.world.run(desk.process().perform(&request)).unwrap();
     assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
