@@ -212,9 +212,9 @@ fn a_swap_takes_the_data_along_and_the_next_sync_flows_the_other_way() {
 }
 
 /// Steps of one stage start and end in any order.
-fn in_one_order(report: &str) -> String {
+pub(crate) fn in_one_order(report: &str) -> String {
     let mut lines: Vec<&str> = report.lines().collect();
-    let is_row = |line: &&str| line.starts_with("TIME ");
+    let is_row = |line: &&str| line.starts_with("TIME ") || line.starts_with("| TIME ");
     for group in lines.chunk_by_mut(|one, other| is_row(one) == is_row(other)) {
         if group.iter().all(is_row) {
             group.sort_unstable();

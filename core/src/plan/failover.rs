@@ -32,7 +32,7 @@ pub(super) const FIRST_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long each later try may take: writes that are under way are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the lost side is tried at least after the pivot.
-const FENCE_AFTER: Duration = Duration::from_secs(10);
+const FENCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What may be lost of one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
