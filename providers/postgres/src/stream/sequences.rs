@@ -51,7 +51,8 @@ const WRITE: &str = "SELECT count(pg_catalog.setval(pg_catalog.format('%I.%I', s
 /// value at once.
 const OWNED: &str = "SELECT s.schemaname::text, s.sequencename::text, s.last_value, s.start_value, s.min_value, s.max_value, s.increment_by, \
     s.cycle, s.cache_size, \
-    pg_catalog.format('SELECT %s(%I)::bigint FROM %I.%I', CASE WHEN s.increment_by < 0 THEN 'min' ELSE 'max' END, a.attname, tn.nspname, t.relname) \
+    CASE WHEN a.attname IS NOT NULL THEN pg_catalog.format('SELECT pg_catalog.%s(%I)::bigint FROM %I.%I', \
+      CASE WHEN s.increment_by < 0 THEN 'min' ELSE 'max' END, a.attname, tn.nspname, t.relname) END \
     FROM pg_catalog.pg_sequences s \
     JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname \
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.sequencename \

@@ -224,15 +224,29 @@ fn names_alone_fail_over_and_owe_nothing() {
 fn a_former_production_that_was_fenced_by_its_switchover_may_take_over_again() {
     let desk = Desk::new(with_stores());
     desk.expect(Intent::Switchover, Outcome::Completed);
-    let second = desk.world.second().clone();
-    desk.world.stores.values().for_each(|store| store.lose(&second, Absence::Silent));
-    desk.world.books[&second].fail_always(AddressFault::Silent);
-    desk.world.set_health(&second, &Health::Down);
+    lose_second(&desk);
     let end = desk.world.run(desk.process().fail_over(&failover())).unwrap();
     assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{end:?}");
     assert!(desk.as_before());
     for store in desk.world.stores.values() {
         assert!(store.writable().contains(desk.world.first()));
     }
-    assert_eq!(desk.state().owed()[0].side, second);
+    assert_eq!(desk.state().owed()[0].side, *desk.world.second());
+}
+
+fn lose_second(desk: &Desk) {
+    let second = desk.world.second();
+    desk.world.stores.values().for_each(|store| store.lose(second, Absence::Silent));
+    desk.world.books[second].fail_always(AddressFault::Silent);
+    desk.world.set_health(second, &Health::Down);
+}
+
+#[test]
+fn a_former_production_that_somebody_opened_since_holds_no_copy() {
+    let desk = Desk::new(with_stores());
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    lose_second(&desk);
+    desk.world.stores[&"live/files".parse().unwrap()].open_by_hand(desk.world.first());
+    let refused = desk.world.run(desk.process().fail_over(&failover()));
+    assert!(matches!(refused, Err(Trouble::Plan(PlanError::NoCopy(_)))), "{refused:?}");
 }
