@@ -1,5 +1,6 @@
 //! The command lines, as types.
 
+mod gates;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
 
+pub use gates::Gates;
 pub use sync::{SyncData, Task};
 
 const EXIT_CODES: &str = "\
@@ -88,7 +90,10 @@ pub struct Common {
         "  swap-roles --plan-digest 3f9a1c0b72de --yes\n",
         "                                        run exactly the plan that was reviewed\n",
         "  swap-roles --resume                   go on with a run that was cut off\n",
-        "  swap-roles --revert                   take the latest swap back\n\n",
+        "  swap-roles --revert                   take the latest swap back\n",
+        "  swap-roles --failover --accept-data-loss 14h --reason \"region is down\"\n",
+        "                                        make the stand-by production, production or no\n",
+        "  swap-roles --reprotect                make the side that was lost the stand-by\n\n",
         "Exit codes:\n",
         "  0 done, or nothing to do        5 declined                        8 outcome unknown\n",
         "  1 failed, nothing changed       6 refused by a safety gate       64 usage\n",
@@ -112,6 +117,9 @@ pub struct SwapRoles {
     /// Move nobody before this moment, such as 2026-12-01T02:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "mode")]
     pub at: Option<Timestamp>,
+    /// The safety gates that are opened by name
+    #[command(flatten)]
+    pub gates: Gates,
     /// Show the plan and do nothing
     #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
     pub dry_run: bool,
@@ -149,6 +157,12 @@ pub struct Mode {
     /// End the latest release: deploy it to the former production too, and let data flow there again
     #[arg(long)]
     pub finalize: bool,
+    /// Make the stand-by production while production may be gone: nothing waits for it, and what may be lost must be accepted
+    #[arg(long)]
+    pub failover: bool,
+    /// Make the side that a failover gave up the stand-by: freeze it, keep what diverged there, bring it up to date
+    #[arg(long)]
+    pub reprotect: bool,
     /// Go on with a run that was cut off
     #[arg(long)]
     pub resume: bool,
@@ -164,7 +178,11 @@ pub struct Scope {
     #[arg(short, long = "environment", value_name = "NAME")]
     pub environments: Vec<EnvironmentName>,
     /// The side that shall be production; the other one than now if left out
-    #[arg(long, value_name = "SIDE", conflicts_with = "mode")]
+    #[arg(
+        long,
+        value_name = "SIDE",
+        conflicts_with_all = ["prepare", "restore_ttl", "revert", "finalize", "reprotect", "resume", "abort"]
+    )]
     pub to: Option<SideName>,
 }
 

@@ -26,7 +26,13 @@ pub(super) async fn left_off(ports: &Ports, run: &RunState, end: &RunEnd) {
     let moment = match end.outcome {
         Some(RunOutcome::Undone) => Moment::Undone,
         None => Moment::Paused,
-        Some(RunOutcome::Completed | RunOutcome::CompletedWithExceptions | RunOutcome::Abandoned) => return,
+        // Whoever took the pair over tells of that.
+        Some(
+            RunOutcome::Completed
+            | RunOutcome::CompletedWithExceptions
+            | RunOutcome::Abandoned
+            | RunOutcome::Superseded,
+        ) => return,
     };
     if run.plan.pivot.is_none() {
         return;

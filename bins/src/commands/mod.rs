@@ -3,6 +3,7 @@
 mod announce;
 mod approve;
 mod check;
+mod failover;
 mod history;
 mod init;
 mod plan;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use switchover::action::Gate;
-use switchover::journal::{PairState, RunState};
+use switchover::journal::{Owed, PairState, RunState};
 use switchover::model::{EnvironmentName, Pair, Role, SideName};
 use switchover::observe::{NameView, Snapshot, holding};
 
@@ -22,6 +22,8 @@ struct Document<'a> {
     open_run: Option<&'a str>,
     waits_for: Vec<PendingRow>,
     unfinalized: Vec<UnfinalizedRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owed: Vec<Owed>,
     snapshot: &'a Snapshot,
 }
 
@@ -137,6 +139,7 @@ pub(crate) fn status(
         open_run: history.open_run().map(|run| run.id.as_str()),
         waits_for: pending(history, now),
         unfinalized: unfinalized(pair, history),
+        owed: history.owed(),
         snapshot,
     };
     match output {
@@ -183,6 +186,9 @@ fn for_people(
             row.release,
             row.environment
         );
+    }
+    for owed in history.owed() {
+        text += &format!("\n{} {owed}: run `swap-roles --reprotect {}`\n", styled(WARN, "owed:"), pair.name);
     }
     let lowered = history.prepared.len();
     if lowered > 0 {

@@ -10,6 +10,7 @@ mod data;
 mod dead_man;
 mod drift;
 mod exit_codes;
+mod failover;
 mod init;
 mod pair;
 mod people;

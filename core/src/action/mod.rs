@@ -5,9 +5,11 @@ mod await_records;
 mod change_records;
 mod change_settings;
 mod deploy;
+mod fence_lost;
 mod freeze_store;
 mod gate;
 mod hold;
+mod keep_data;
 mod perform;
 mod remote;
 mod run_checks;
@@ -16,6 +18,7 @@ mod soak;
 mod store;
 mod switch_schedules;
 mod sync_store;
+mod take_over;
 mod thaw_store;
 mod write_role_table;
 
@@ -27,15 +30,18 @@ pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
 pub use change_settings::{ChangeSettings, PlannedSetting};
 pub use deploy::Deploy;
+pub use fence_lost::FenceLost;
 pub use freeze_store::FreezeStore;
 pub use gate::{Gate, Window};
 pub use hold::Hold;
+pub use keep_data::KeepData;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use run_checks::{PlannedCheck, RunChecks};
 pub use set_embargo::{Rule, SetEmbargo};
 pub use soak::Soak;
 pub use switch_schedules::{PlannedSchedule, SwitchSchedules};
 pub use sync_store::SyncStore;
+pub use take_over::TakeOver;
 pub use thaw_store::ThawStore;
 pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
 pub use write_role_table::WriteRoleTable;
@@ -74,6 +80,12 @@ pub enum Action {
     Announce(Announce),
     /// Make the role table in a document true.
     WriteRoleTable(WriteRoleTable),
+    /// Make the stand-by's copy of a store one that stands alone.
+    TakeOver(TakeOver),
+    /// Try to refuse writes to a store on a side that may be gone.
+    FenceLost(FenceLost),
+    /// Keep what a side of a store holds.
+    KeepData(KeepData),
 }
 
 impl Action {
@@ -95,6 +107,9 @@ impl Action {
             Self::Soak(action) => Box::new(soak::Soaking::new(action)),
             Self::Announce(action) => Box::new(announce::Announcing::new(action)),
             Self::WriteRoleTable(action) => Box::new(write_role_table::Writing::new(action)),
+            Self::TakeOver(action) => Box::new(take_over::TakingOver::new(action)),
+            Self::FenceLost(action) => Box::new(fence_lost::Fencing::new(action)),
+            Self::KeepData(action) => Box::new(keep_data::Keeping::new(action)),
         }
     }
 
@@ -176,5 +191,20 @@ impl Action {
     /// The writing of the role table, if it is that.
     pub fn as_write_role_table(&self) -> Option<&WriteRoleTable> {
         if let Self::WriteRoleTable(action) = self { Some(action) } else { None }
+    }
+
+    /// The takeover, if it is one.
+    pub fn as_take_over(&self) -> Option<&TakeOver> {
+        if let Self::TakeOver(action) = self { Some(action) } else { None }
+    }
+
+    /// The fence at a side that may be gone, if it is one.
+    pub fn as_fence_lost(&self) -> Option<&FenceLost> {
+        if let Self::FenceLost(action) = self { Some(action) } else { None }
+    }
+
+    /// What is kept, if it is that.
+    pub fn as_keep_data(&self) -> Option<&KeepData> {
+        if let Self::KeepData(action) = self { Some(action) } else { None }
     }
 }

@@ -9,6 +9,7 @@ mod probe;
 mod remark;
 mod run;
 mod step;
+mod supersede;
 mod watch;
 
 pub use engine::{Engine, HOLD, RunEnd, RunError};

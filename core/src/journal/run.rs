@@ -294,9 +294,11 @@ impl RunState {
             Outcome::Abandoned if !self.pivot_crossed() => {
                 Err("the run is abandoned before its pivot".to_owned())
             }
-            Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone | Outcome::Abandoned => {
-                Ok(())
-            }
+            Outcome::Completed
+            | Outcome::CompletedWithExceptions
+            | Outcome::Undone
+            | Outcome::Abandoned
+            | Outcome::Superseded => Ok(()),
         }
     }
 }

@@ -25,6 +25,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         deliveries: BTreeMap::new(),
         candidates: BTreeMap::new(),
         meant: BTreeMap::new(),
+        lost: None,
         findings: books.findings,
     };
     zones(observation, &mut snapshot.findings);
@@ -35,12 +36,26 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     stores::understand(pair, observation, history, &mut snapshot);
     delivery::understand(pair, observation, history, &mut snapshot);
     around::understand(pair, observation, &mut snapshot.findings);
+    advise_reprotect(history, &mut snapshot.findings);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
         (left.severity, order(pair, &left.place)).cmp(&(right.severity, order(pair, &right.place)))
     });
     snapshot
+}
+
+/// Where a side is owed, what is wrong with its stores is mended in one way only.
+fn advise_reprotect(history: &PairState, findings: &mut [Finding]) {
+    let owed = history.owed();
+    for finding in findings {
+        let Place::Store { store } = &finding.place else { continue };
+        if let Some(owed) = owed.iter().find(|owed| owed.stores.iter().any(|debt| debt.store == *store)) {
+            let advice =
+                format!("failover {} gave side {} up: run `swap-roles --reprotect`", owed.run, owed.side);
+            finding.suggestion = Some(advice);
+        }
+    }
 }
 
 /// Where a place stands in the file: pair, sides, zones, then environments in the file's order.

@@ -172,6 +172,8 @@ pub enum FindingKind {
     AnnouncerUnfit,
     /// The role table could not be written.
     RoleTableUnfit,
+    /// A side that a failover would give up answers.
+    LostAnswers,
 }
 
 /// One thing that is wrong or worth a look.

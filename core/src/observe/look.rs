@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all, join3, join5};
+use futures_util::future::{join, join_all, join3, join4};
 use jiff::Timestamp;
 
 use crate::model::{
@@ -61,28 +61,35 @@ pub struct Observation {
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
 }
 
+impl Observation {
+    /// Nothing was asked yet.
+    pub(super) fn of(ports: &Ports, environments: &[Environment]) -> Self {
+        Self {
+            at: ports.clock.now(),
+            environments: environments.to_vec(),
+            sides: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            writable: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            objections: BTreeMap::new(),
+            candidates: BTreeMap::new(),
+            denied: BTreeMap::new(),
+            status_pages: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            role_table: None,
+            checks: Vec::new(),
+        }
+    }
+}
+
 /// Reads address books, zones and stores for these environments. Changes nothing.
 pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], depth: Depth) -> Observation {
     let sides = look_at_sides(pair, ports, environments);
     let (sides, zones, stores) =
         join3(sides, look_at_zones(ports, environments), look_at_stores(ports, environments, depth)).await;
-    Observation {
-        at: ports.clock.now(),
-        environments: environments.to_vec(),
-        sides,
-        zones,
-        writable: BTreeMap::new(),
-        stores,
-        deliveries: BTreeMap::new(),
-        meant: BTreeMap::new(),
-        objections: BTreeMap::new(),
-        candidates: BTreeMap::new(),
-        denied: BTreeMap::new(),
-        status_pages: BTreeMap::new(),
-        announcers: BTreeMap::new(),
-        role_table: None,
-        checks: Vec::new(),
-    }
+    Observation { sides, zones, stores, ..Observation::of(ports, environments) }
 }
 
 /// As [`look`], and asks the deliveries of both sides too. Changes nothing.
@@ -109,21 +116,31 @@ pub async fn prove(
     standby: &BTreeMap<EnvironmentName, SideName>,
     release: Option<&ReleaseName>,
 ) {
-    let (writable, checks, denied, candidates, (status_pages, announcers, role_table)) = join5(
-        prove_writes(ports, observation),
-        run_checks(ports, observation, standby),
-        ask::denials(ports, &observation.environments),
+    let environments = observation.environments.clone();
+    let ((), denied, candidates, (status_pages, announcers, role_table)) = join4(
+        prove_standby(ports, observation, standby),
+        ask::denials(ports, &environments),
         ask::candidates(ports, standby, release),
         ask_around(ports),
     )
     .await;
-    observation.writable = writable;
-    observation.checks = checks;
     observation.denied = denied;
     observation.candidates = candidates;
     observation.status_pages = status_pages;
     observation.announcers = announcers;
     observation.role_table = role_table;
+}
+
+/// Tries no more than what a failover stands on: whether the zones can be written, and the stand-by passes its checks. Changes nothing.
+pub async fn prove_standby(
+    ports: &Ports,
+    observation: &mut Observation,
+    standby: &BTreeMap<EnvironmentName, SideName>,
+) {
+    let proofs = prove_writes(ports, observation);
+    let (writable, checks) = join(proofs, run_checks(ports, observation, standby)).await;
+    observation.writable = writable;
+    observation.checks = checks;
 }
 
 type Around = (
@@ -148,13 +165,17 @@ async fn ask_around(ports: &Ports) -> Around {
     (pages.into_iter().collect(), announcers.into_iter().collect(), table)
 }
 
+/// Every address name of these environments.
+pub(super) fn wanted_addresses(environments: &[Environment]) -> BTreeSet<AddressName> {
+    environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect()
+}
+
 async fn look_at_sides(
     pair: &Pair,
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<SideName, SideObservation> {
-    let wanted: BTreeSet<AddressName> =
-        environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect();
+    let wanted = wanted_addresses(environments);
     let sides = pair.sides.iter().map(|side| {
         let wanted = &wanted;
         async move { (side.name.clone(), look_at_side(&side.name, ports, wanted).await) }
@@ -162,7 +183,11 @@ async fn look_at_sides(
     join_all(sides).await.into_iter().collect()
 }
 
-async fn look_at_side(side: &SideName, ports: &Ports, wanted: &BTreeSet<AddressName>) -> SideObservation {
+pub(super) async fn look_at_side(
+    side: &SideName,
+    ports: &Ports,
+    wanted: &BTreeSet<AddressName>,
+) -> SideObservation {
     let Some(book) = ports.addresses.get(side) else {
         let error = AddressError::Unavailable {
             whose: format!("side {side}"),
@@ -185,7 +210,7 @@ fn names_by_zone(environments: &[Environment]) -> BTreeMap<ZoneRef, BTreeSet<Dns
     zones
 }
 
-async fn look_at_zones(
+pub(super) async fn look_at_zones(
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<ZoneRef, Result<ZoneView, NameError>> {

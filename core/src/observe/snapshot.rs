@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CandidateView, DeliveryView, Finding};
+use super::{CandidateView, DeliveryView, Finding, Lost};
 use crate::model::{
     AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, ReleaseName, Role, SettingRef,
     SideName, StoreRef, ZoneRef,
@@ -85,6 +85,9 @@ pub struct Snapshot {
     /// The fingerprints of what each setting shall say, by role.
     #[serde(skip)]
     pub meant: BTreeMap<SettingRef, BTreeMap<Role, Fingerprint>>,
+    /// What was found where production may be gone; `None` where both sides were looked at as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What is wrong, most severe first, then in the order of the file.
     pub findings: Vec<Finding>,
 }

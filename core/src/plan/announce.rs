@@ -63,6 +63,9 @@ fn served_after(plan: &Plan) -> usize {
         | Action::SetEmbargo(_)
         | Action::SwitchSchedules(_)
         | Action::ChangeSettings(_)
+        | Action::TakeOver(_)
+        | Action::FenceLost(_)
+        | Action::KeepData(_)
         | Action::Gate(_)
         | Action::Soak(_) => false,
     };

@@ -4,19 +4,24 @@
 
 mod announce;
 mod digest;
+mod failover;
 mod finalize;
 mod gate;
 mod planner;
 mod rehearsal;
 mod release;
+mod reprotect;
 mod steps;
 mod stores;
 mod sync;
 mod types;
 mod verify;
+mod waiver;
 
 pub use digest::{DigestError, PlanDigest};
+pub use failover::{Loss, losses, to_accept};
 pub use planner::{PlanError, Request, plan};
 pub use sync::{SyncRequest, plan_sync};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};
 pub use verify::{Violation, verify};
+pub use waiver::Waiver;

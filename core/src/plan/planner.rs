@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,9 +14,9 @@ use super::steps::{
     Names, checks, hold_stage, lower_stages, read_back_stage, restore_stage, standby_checks, swap_stage,
 };
 use super::stores::Stores;
-use super::{Intent, Plan, Shift, Stage, Step, SyncRequest};
+use super::{Intent, Loss, OnFailure, Plan, Shift, Stage, Step, SyncRequest, Waiver};
 use crate::action::Window;
-use crate::journal::{Outcome, PairState, RunState};
+use crate::journal::{Outcome, Owed, PairState, RunState};
 use crate::model::{EnvironmentName, Pair, PairError, ReleaseName, Role, RunId, SideName, StoreRef};
 use crate::observe::{Finding, FindingKind, NameView, Place, RoleState, Snapshot};
 
@@ -34,10 +35,14 @@ pub struct Request {
     pub at: Option<Timestamp>,
     /// The next maintenance windows of those environments that have some, in order.
     pub windows: BTreeMap<EnvironmentName, Vec<Window>>,
+    /// The gates that shall be open.
+    pub waivers: BTreeSet<Waiver>,
+    /// For a failover: how much time's writes may be lost.
+    pub accept_loss: Option<Duration>,
 }
 
 impl Request {
-    /// All environments, with nothing special.
+    /// All environments, with nothing special; no gate is open.
     pub fn of(intent: Intent) -> Self {
         Self {
             intent,
@@ -46,6 +51,8 @@ impl Request {
             release: None,
             at: None,
             windows: BTreeMap::new(),
+            waivers: BTreeSet::new(),
+            accept_loss: None,
         }
     }
 }
@@ -108,6 +115,38 @@ pub enum PlanError {
         /// What is missing.
         why: String,
     },
+    /// A side is owed: roles and data stay as they are until it is reprotected.
+    #[error(
+        "side {} was given up by failover {} at {} and may hold what production does not; nothing is written to it and no role moves \
+         before that is mended: run `swap-roles --reprotect`",
+        .0.side, .0.run, .0.since.strftime("%F %T UTC")
+    )]
+    Owed(Box<Owed>),
+    /// A side that was lost does not answer yet.
+    #[error("side {side} still does not answer: {}; try again later", list(.findings))]
+    StillLost {
+        /// The side.
+        side: SideName,
+        /// What was seen.
+        findings: Vec<Finding>,
+    },
+    /// It cannot be told which side is lost.
+    #[error("in {} neither the names nor the journal tell which side is lost; say which one shall be production", list(.0))]
+    LostUnclear(Vec<EnvironmentName>),
+    /// The stand-by holds no copy of a store that is known to be whole.
+    #[error("the stand-by holds no verified copy of {}, so there is nothing to fail over to", list(.0))]
+    NoCopy(Vec<StoreRef>),
+    /// A sync to the stand-by broke off.
+    #[error("the stand-by's data is a mixture of old and new: {}", .0.join("; "))]
+    Unfinished(Vec<String>),
+    /// More may be lost than was accepted.
+    #[error("{}", super::failover::refused(.losses, *.accepted))]
+    LossNotAccepted {
+        /// What may be lost.
+        losses: Vec<Loss>,
+        /// How much was accepted.
+        accepted: Option<Duration>,
+    },
     /// There is no switchover to take back.
     #[error("there is nothing to revert: {0}")]
     NothingToRevert(String),
@@ -129,11 +168,10 @@ pub fn plan(
     history: &PairState,
     request: &Request,
 ) -> Result<Plan, PlanError> {
-    if let Some(open) = history.open_run() {
-        return Err(PlanError::RunOpen(open.id.clone()));
-    }
+    refuse_open(history, request.intent)?;
     let plan = match request.intent {
         Intent::Switchover => {
+            refuse_owed(pair, history, request)?;
             refuse_unfit(snapshot, history, request)?;
             refuse_without_releases(pair, snapshot, request)?;
             let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
@@ -142,6 +180,7 @@ pub fn plan(
             plan
         }
         Intent::Revert => {
+            refuse_owed(pair, history, request)?;
             refuse_unfit(snapshot, history, request)?;
             let shifts = shifts_of_revert(snapshot, history, request)?;
             swap(pair, snapshot, history, request, shifts)?
@@ -156,8 +195,29 @@ pub fn plan(
         }
         Intent::RestoreTtl => restore(pair, snapshot, history, request)?,
         Intent::Sync => return super::plan_sync(pair, snapshot, history, &SyncRequest::routine()),
+        Intent::Failover => return super::failover::failover(pair, snapshot, history, request),
+        Intent::Reprotect => return super::reprotect::reprotect(pair, snapshot, history, request),
     };
     finished(pair, snapshot, history, plan)
+}
+
+/// A run that is not finished comes first. A failover goes over it, unless it is a failover itself.
+fn refuse_open(history: &PairState, intent: Intent) -> Result<(), PlanError> {
+    match history.open_run() {
+        Some(open) if intent != Intent::Failover || open.plan.intent == Intent::Failover => {
+            Err(PlanError::RunOpen(open.id.clone()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Roles do not move while a side is owed: it may hold what production does not, and its data is old.
+fn refuse_owed(pair: &Pair, history: &PairState, request: &Request) -> Result<(), PlanError> {
+    let environments = asked_for(pair, request)?;
+    match history.owed().into_iter().find(|owed| environments.contains(&owed.environment)) {
+        Some(owed) => Err(PlanError::Owed(Box::new(owed))),
+        None => Ok(()),
+    }
 }
 
 /// A plan that has passed every safety rule.
@@ -181,10 +241,10 @@ pub(super) fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<Environmen
 }
 
 /// Whether the latest run that moved names was closed part-way in that environment, so that names on both sides are to be expected.
-fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
+pub(super) fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
     let last = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run))?;
     match last.finished {
-        Some((Outcome::Abandoned, _)) => {
+        Some((Outcome::Abandoned | Outcome::Superseded, _)) => {
             last.plan.shifts.iter().find(|shift| shift.environment == *environment)
         }
         Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => None,
@@ -194,7 +254,12 @@ fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> O
 /// Whether a run is over and moved names, or some of them.
 fn moved_names(run: &RunState) -> bool {
     let outcome = run.finished.map(|(outcome, _)| outcome);
-    run.plan.pivot.is_some() && outcome.is_some_and(|outcome| outcome != Outcome::Undone)
+    let moved = match outcome {
+        Some(Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Abandoned) => true,
+        Some(Outcome::Superseded) => run.pivot_crossed(),
+        Some(Outcome::Undone) | None => false,
+    };
+    run.plan.pivot.is_some() && moved
 }
 
 fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> Result<(), PlanError> {
@@ -223,7 +288,11 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
             matches!(finding.place, Place::StatusPage { .. }) && request.intent == Intent::Revert;
         expected || on_the_way_back
     };
-    let errors: Vec<Finding> = snapshot.errors().filter(|finding| !explained(finding)).cloned().collect();
+    let waived = |finding: &Finding| {
+        finding.kind == FindingKind::CheckFailed && request.waivers.contains(&Waiver::Checks)
+    };
+    let stops = |finding: &&Finding| !explained(finding) && !waived(finding);
+    let errors: Vec<Finding> = snapshot.errors().filter(stops).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
 }
 
@@ -231,7 +300,12 @@ fn names_a_target(request: &Request) -> bool {
     match request.intent {
         Intent::Switchover => request.to.is_some(),
         Intent::Revert => true,
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => false,
+        Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Finalize
+        | Intent::Failover
+        | Intent::Reprotect => false,
     }
 }
 
@@ -336,7 +410,9 @@ fn last_that_moved(history: &PairState, wanted: impl Fn(&RunState) -> bool) -> R
         | Intent::Prepare
         | Intent::RestoreTtl
         | Intent::Sync
-        | Intent::Finalize => Ok(run),
+        | Intent::Finalize
+        | Intent::Failover
+        | Intent::Reprotect => Ok(run),
     }
 }
 
@@ -355,13 +431,16 @@ fn swap(
         plan.shifts.clear();
         return Ok(plan);
     };
+    plan.waivers.clone_from(&request.waivers);
+    let unchecked = plan.waivers.contains(&Waiver::Checks);
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
     plan.notes = notes(pair, &names, &stores);
     let deliveries = Deliveries { pair, snapshot };
     let after = [
         stores.fence(),
         Some(swap),
-        read_back_stage(pair, snapshot, &names, &plan.shifts, beside_read_back(&plan, &deliveries, &stores)),
+        read_back_stage(pair, snapshot, &names, &plan.shifts, beside_read_back(&plan, &deliveries, &stores))
+            .map(|stage| forgiving(stage, unchecked)),
         hold_stage(pair, &names, &plan.shifts),
         soak(pair, snapshot, &plan.shifts),
         // A release is closed by its finalize.
@@ -384,7 +463,8 @@ fn until_last_syncs(
     stores: &Stores<'_>,
 ) -> Result<Vec<Stage>, PlanError> {
     let deliveries = Deliveries { pair, snapshot };
-    let check = |verb| standby_checks(pair, snapshot, &plan.shifts, verb);
+    let unchecked = plan.waivers.contains(&Waiver::Checks);
+    let check = |verb| (!unchecked).then(|| standby_checks(pair, snapshot, &plan.shifts, verb)).flatten();
     let targets = plan.shifts.iter().map(|shift| (&shift.environment, &shift.to, &shift.from));
     let deploy = plan
         .release
@@ -413,6 +493,15 @@ fn beside_read_back(plan: &Plan, deliveries: &Deliveries<'_>, stores: &Stores<'_
 fn soak(pair: &Pair, snapshot: &Snapshot, shifts: &[Shift]) -> Option<Stage> {
     let watched = checks(pair, snapshot, shifts, Role::Production).into_values().flatten().collect();
     soak_stage(pair, shifts, watched)
+}
+
+/// Lets the checks of a stage fail without stopping the run, where somebody opened that gate.
+pub(super) fn forgiving(mut stage: Stage, unchecked: bool) -> Stage {
+    let checks = stage.steps.iter_mut().filter(|step| unchecked && step.action.as_run_checks().is_some());
+    for step in checks {
+        step.on_failure = OnFailure::Note;
+    }
+    stage
 }
 
 /// Moves the names and lets the new side take writes. Where an earlier run moved the names and no more, what it left of that.
@@ -457,7 +546,7 @@ fn in_scope<'a>(
     Ok(snapshot.names.iter().filter(|view| environments.contains(&view.environment)).collect())
 }
 
-fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
+pub(super) fn without_moves(pair: &Pair, intent: Intent, stages: Vec<Stage>) -> Plan {
     Plan { stages, ..Plan::without_stages(pair, intent) }
 }
 

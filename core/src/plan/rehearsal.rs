@@ -36,7 +36,7 @@ fn evidence(history: &PairState, plan: &Plan, environment: &Environment) -> Resu
     let Some(last) = last else { return Err(format!("no swap of {on} stands in the journal")) };
     let done = match last.finished {
         Some((Outcome::Completed | Outcome::CompletedWithExceptions, _)) => true,
-        Some((Outcome::Undone | Outcome::Abandoned, _)) | None => false,
+        Some((Outcome::Undone | Outcome::Abandoned | Outcome::Superseded, _)) | None => false,
     };
     if !done || last.plan.intent != Intent::Switchover {
         return Err(format!("the latest swap of {on}, run {}, is no switchover that succeeded", last.id));
@@ -72,6 +72,9 @@ fn kinds(plan: &Plan) -> BTreeSet<&'static str> {
         | Action::AwaitRecords(_)
         | Action::RunChecks(_)
         | Action::Hold(_)
+        | Action::TakeOver(_)
+        | Action::FenceLost(_)
+        | Action::KeepData(_)
         | Action::Gate(_)
         | Action::Soak(_)
         | Action::Announce(_)

@@ -1,11 +1,12 @@
 //! Plans, stages and steps as plain data: they must survive in the journal.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PlanDigest;
+use super::{PlanDigest, Waiver};
 use crate::action::Action;
 use crate::model::{EnvironmentName, Pair, PairName, ReleaseName, SideName, StepId};
 
@@ -25,6 +26,10 @@ pub enum Intent {
     Sync,
     /// End a release: the former production gets it too.
     Finalize,
+    /// Make the stand-by production while production may be gone.
+    Failover,
+    /// Make the side that was given up the stand-by, once what diverged there is kept.
+    Reprotect,
 }
 
 impl fmt::Display for Intent {
@@ -36,6 +41,8 @@ impl fmt::Display for Intent {
             Self::RestoreTtl => "restore TTLs",
             Self::Sync => "sync",
             Self::Finalize => "finalize",
+            Self::Failover => "failover",
+            Self::Reprotect => "reprotect",
         })
     }
 }
@@ -127,6 +134,9 @@ pub struct Plan {
     pub pivot: Option<StepId>,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,
+    /// The gates that somebody opened for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub waivers: BTreeSet<Waiver>,
 }
 
 impl Plan {
@@ -140,6 +150,7 @@ impl Plan {
             stages: Vec::new(),
             pivot: None,
             notes: Vec::new(),
+            waivers: BTreeSet::new(),
         }
     }
 

@@ -11,6 +11,7 @@ mod meter;
 mod name_service;
 mod releases;
 mod remote;
+mod rescue;
 mod resolver;
 mod role_table;
 mod schedules;
@@ -35,6 +36,8 @@ pub use releases::{
     Candidate, DeployOrder, Deploying, Obstacle, Progress, ReleaseError, ReleaseView, Releases,
 };
 pub use remote::RemoteError;
+pub(crate) use rescue::within;
+pub use rescue::{KeepOrder, Kept, LoneSide, Rescue, TakenOver, key_to_keep};
 pub use resolver::{Answer, DnsServer, ResolveError, Resolver};
 pub use role_table::{RoleTable, RoleTableError, TableVersion, TableView};
 pub use schedules::{Schedules, Switched};

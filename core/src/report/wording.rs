@@ -54,12 +54,11 @@ fn roles(announcement: &Announcement) -> String {
         (Moment::Swapped | Moment::Finished, _) => {
             each(|s| format!("{}: {} is production now, {} is the stand-by.", s.environment, s.to, s.from))
         }
-        (Moment::Undone, Intent::Switchover | Intent::Revert) => {
+        (Moment::Undone, Intent::Switchover | Intent::Revert | Intent::Failover) => {
             each(|s| format!("{}: {} is production, as before.", s.environment, s.from))
         }
-        (Moment::Undone, Intent::Prepare | Intent::RestoreTtl | Intent::Sync) | (Moment::Test, _) => {
-            "Nobody was moved.".to_owned()
-        }
+        (Moment::Undone, Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Reprotect)
+        | (Moment::Test, _) => "Nobody was moved.".to_owned(),
         (Moment::Paused, _) => {
             each(|s| format!("{}: on the way from {} to {}.", s.environment, s.from, s.to))
         }

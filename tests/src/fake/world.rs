@@ -198,6 +198,11 @@ impl World {
         fake
     }
 
+    /// Lets virtual time pass.
+    pub async fn sleep(&self, duration: Duration) {
+        switchover::port::Clock::sleep(&self.clock, duration).await;
+    }
+
     /// Runs a future to its end; see [`VirtualClock::run`].
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.clock.run(future)

@@ -141,8 +141,8 @@ impl Command {
     /// What a run that goes on must come to.
     fn arrived(&self, desk: &Desk) -> bool {
         match self.intent {
-            Intent::Switchover => desk.swapped() && ttls(desk).len() == 1,
-            Intent::Revert | Intent::Sync | Intent::Finalize => desk.as_before(),
+            Intent::Switchover | Intent::Failover => desk.swapped() && ttls(desk).len() == 1,
+            Intent::Revert | Intent::Sync | Intent::Finalize | Intent::Reprotect => desk.as_before(),
             Intent::Prepare => desk.as_before() && ttls(desk) == [Ttl::Seconds(60)],
             Intent::RestoreTtl => desk.as_before() && ttls(desk) == [Ttl::Seconds(120)],
         }

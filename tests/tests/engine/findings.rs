@@ -339,8 +339,8 @@ fn every_slip_is_named_with_its_place_and_what_was_probably_meant() {
         writeln!(text, "## {called}\n{}", told(&snapshot.findings)).unwrap();
     }
     insta::assert_snapshot!("findings", text);
-    // Those take a history, and a release that somebody asks for.
-    kinds.extend([FindingKind::JournalDisagrees, FindingKind::ReleaseUnfit]);
+    // Those take a history, a release that somebody asks for, and a look at a pair whose production may be gone.
+    kinds.extend([FindingKind::JournalDisagrees, FindingKind::ReleaseUnfit, FindingKind::LostAnswers]);
     assert_eq!(kinds.len(), every_kind().len(), "{kinds:?}");
 }
 
@@ -393,7 +393,8 @@ fn every_kind() -> Vec<FindingKind> {
         K::TroubleReported => Some(K::StatusPageSilent),
         K::StatusPageSilent => Some(K::AnnouncerUnfit),
         K::AnnouncerUnfit => Some(K::RoleTableUnfit),
-        K::RoleTableUnfit => None,
+        K::RoleTableUnfit => Some(K::LostAnswers),
+        K::LostAnswers => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

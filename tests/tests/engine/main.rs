@@ -19,8 +19,10 @@
 
 mod checker;
 mod crash;
+mod failover;
 mod faults;
 mod findings;
+mod gates;
 mod planning;
 mod release;
 mod running;

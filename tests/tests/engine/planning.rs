@@ -99,6 +99,14 @@ fn action(text: &mut String, action: &Action) {
                 writeln!(text, "    {} {}: {}", row.environment, row.side, row.holding).unwrap();
             }
         }
+        Action::TakeOver(taken) => {
+            writeln!(text, "    {} on {}, as of {}", taken.store, taken.side, taken.as_of).unwrap();
+        }
+        Action::FenceLost(fence) => {
+            writeln!(text, "    {} on {}, each try {} ms", fence.store, fence.side, fence.patience_ms)
+                .unwrap();
+        }
+        Action::KeepData(keep) => writeln!(text, "    {} on {}", keep.store, keep.side).unwrap(),
     }
 }
 

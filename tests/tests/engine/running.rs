@@ -125,6 +125,9 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::Gate(_) => matches!(fact, Fact::Approved { .. }),
             Action::Soak(_) => matches!(fact, Fact::Waited { .. }),
             Action::SetEmbargo(_) | Action::SwitchSchedules(_) | Action::ChangeSettings(_) => false,
+            Action::TakeOver(_) => matches!(fact, Fact::TakenOver { .. }),
+            Action::FenceLost(_) => matches!(fact, Fact::Fenced { .. }),
+            Action::KeepData(_) => matches!(fact, Fact::Kept { .. }),
         };
         assert!(!facts.is_empty() && facts.iter().all(fits), "{}: {facts:?}", step.id);
     }

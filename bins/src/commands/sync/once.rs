@@ -209,7 +209,13 @@ async fn finish(session: &Session, end: &RunEnd, arguments: &SyncData) -> Outcom
         None if end.paused == Some(PauseReason::Operator) => {
             Err(Stop::new(Exit::Interrupted, "interrupted; the stand-by keeps the data that it had"))
         }
-        Some(RunOutcome::CompletedWithExceptions | RunOutcome::Undone | RunOutcome::Abandoned) | None => {
+        Some(
+            RunOutcome::CompletedWithExceptions
+            | RunOutcome::Undone
+            | RunOutcome::Abandoned
+            | RunOutcome::Superseded,
+        )
+        | None => {
             let failures: Vec<String> = end.failures.iter().map(|failure| failure.message.clone()).collect();
             let guarded = end.failures.iter().all(|failure| failure.kind == FailureKind::Guarded);
             let exit = if guarded && !failures.is_empty() { Exit::Refused } else { Exit::Failed };

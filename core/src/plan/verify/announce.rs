@@ -83,6 +83,9 @@ impl Checker<'_> {
             | Action::SetEmbargo(_)
             | Action::SwitchSchedules(_)
             | Action::ChangeSettings(_)
+            | Action::TakeOver(_)
+            | Action::FenceLost(_)
+            | Action::KeepData(_)
             | Action::Gate(_)
             | Action::Soak(_) => false,
         };

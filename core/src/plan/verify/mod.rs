@@ -1,6 +1,7 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
 mod announce;
+mod failover;
 mod release;
 mod stores;
 mod swap;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::{Intent, OnFailure, Plan, Step};
+use super::{Intent, OnFailure, Plan, Step, Waiver};
 use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Purpose, Servers};
 use crate::journal::PairState;
 use crate::model::{DnsName, Pair, RecordKind};
@@ -38,9 +39,12 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.changes();
     checker.only_its_names();
     match plan.intent {
-        Intent::Switchover | Intent::Revert => checker.swap(),
+        Intent::Switchover | Intent::Revert | Intent::Failover => checker.swap(),
         Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => checker.moves_nothing(),
+        Intent::Reprotect => {}
     }
+    checker.each_to_its_intent();
+    checker.nothing_to_what_is_owed();
     checker.data();
     checker.releases();
     checker.telling();
@@ -52,7 +56,7 @@ fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
     let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
-    asks_resolvers || goes_on || announce::only_tells(action)
+    asks_resolvers || goes_on || announce::only_tells(action) || action.as_fence_lost().is_some()
 }
 
 struct Checker<'a> {
@@ -70,6 +74,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether somebody opened the gate that a step is.
+    fn is_waived(&self, action: &Action) -> bool {
+        action.as_run_checks().is_some() && self.plan.waivers.contains(&Waiver::Checks)
+    }
+
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
         let stages = self.plan.stages.iter().enumerate();
         stages.flat_map(|(place, stage)| {
@@ -84,11 +93,11 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let may_fail = may_fail(&step.action);
+            let may_fail = may_fail(&step.action) || self.is_waived(&step.action);
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers, a sync that is not the last and what only tells people may fail without stopping the run",
+                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check and what only tells people may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -144,7 +153,9 @@ impl<'a> Checker<'a> {
                 | Action::Gate(_)
                 | Action::Soak(_)
                 | Action::Announce(_)
-                | Action::WriteRoleTable(_),
+                | Action::WriteRoleTable(_)
+                | Action::TakeOver(_)
+                | Action::KeepData(_),
                 undo,
             ) => (false, undo.is_none()),
             (action @ (Action::SetEmbargo(_) | Action::SwitchSchedules(_)), undo) => {
@@ -152,6 +163,7 @@ impl<'a> Checker<'a> {
             }
             (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),
             (Action::SyncStore(sync), undo) => (false, stores::goes_on(sync, undo.as_ref())),
+            (Action::FenceLost(fence), undo) => (false, failover::lets_go(fence, undo.as_ref())),
         };
         self.require(exact, &step.id, "what undoes a step is its exact opposite");
         self.require(!lowers || step.undo.is_some(), &step.id, "TTLs that are lowered can be set back");
@@ -214,6 +226,11 @@ impl<'a> Checker<'a> {
             self.plan.pivot.is_none(),
             self.plan.intent,
             "a plan that moves no traffic has no pivot",
+        );
+        self.require(
+            self.plan.waivers.is_empty(),
+            self.plan.intent,
+            "a plan that moves no traffic opens no gate",
         );
     }
 }

@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
                 self.schedules();
                 self.gates();
             }
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => {
                 let delivers = |action: &Action| match action {
                     Action::Deploy(_)
                     | Action::SetEmbargo(_)
@@ -42,6 +42,9 @@ impl<'a> Checker<'a> {
                     | Action::FreezeStore(_)
                     | Action::ThawStore(_)
                     | Action::SyncStore(_)
+                    | Action::TakeOver(_)
+                    | Action::FenceLost(_)
+                    | Action::KeepData(_)
                     | Action::Announce(_)
                     | Action::WriteRoleTable(_) => false,
                 };

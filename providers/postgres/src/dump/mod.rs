@@ -43,6 +43,7 @@ mod load;
 mod mark;
 mod measure;
 mod preflight;
+mod rescue;
 mod restore;
 mod snapshot;
 mod store;

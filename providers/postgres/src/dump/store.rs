@@ -17,10 +17,9 @@ use crate::connect::Server;
 use crate::facts::Facts;
 use crate::freeze::{SCHEMA, Seen};
 
-/// A side as just seen, or why it could not be.
 /// A side, and whether clients could write there since its latest copy.
-struct Look {
-    side: StoreSide,
+pub(super) struct Look {
+    pub(super) side: StoreSide,
     opened: bool,
 }
 
@@ -89,7 +88,7 @@ impl Store for PostgresDump {
     }
 }
 
-async fn look(one: &One) -> Result<Look, DataError> {
+pub(super) async fn look(one: &One) -> Result<Look, DataError> {
     let server = &*one.server;
     let session = server.admin().await?;
     let seen = Seen::read(server, &session).await?;
