@@ -85,7 +85,7 @@ pub(super) async fn run(session: &Session, arguments: &Announce) -> Outcome {
     for (name, told) in chosen.iter().zip(join_all(told).await) {
         match told {
             Ok(()) => {
-                say(format_args!("{} {name} took the test; look whether it arrived", styled(GOOD, "told:")))
+                say(format_args!("{} {name} took the test; look whether it arrived", styled(GOOD, "told:")));
             }
             Err(error) => {
                 failed += 1;

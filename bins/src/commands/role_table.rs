@@ -37,7 +37,7 @@ async fn write(session: &Session, file: &Path) -> Result<(), Stop> {
     let (table, rows) = wanted(session, file).await?;
     let (name, shown) = (&session.pair.pair.name, file.display());
     for _ in 0..TRIES {
-        let view = table.read().await.map_err(stop)?;
+        let view = table.read().await.map_err(|error| stop(&error))?;
         if view.text == table.rendered(&rows) {
             say(format_args!(
                 "{} the role table of {name} in {shown} says what is so",
@@ -52,18 +52,18 @@ async fn write(session: &Session, file: &Path) -> Result<(), Stop> {
                 return Ok(());
             }
             Err(RoleTableError::Changed { .. }) => {
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
-            Err(error) => return Err(stop(error)),
+            Err(error) => return Err(stop(&error)),
         }
     }
-    Err(stop(RoleTableError::Changed { place: shown.to_string() }))
+    Err(stop(&RoleTableError::Changed { place: shown.to_string() }))
 }
 
 /// Whether the document says what is so; shows the difference if it does not.
 async fn check(session: &Session, file: &Path) -> Result<bool, Stop> {
     let (table, rows) = wanted(session, file).await?;
-    let (view, now) = (table.read().await.map_err(stop)?, table.rendered(&rows));
+    let (view, now) = (table.read().await.map_err(|error| stop(&error))?, table.rendered(&rows));
     let (name, shown) = (&session.pair.pair.name, file.display());
     if view.text == now {
         say(format_args!("{} the role table of {name} in {shown} says what is so", styled(GOOD, "true:")));
@@ -107,14 +107,17 @@ fn known(session: &Session, snapshot: &Snapshot, shown: &[EnvironmentName], file
 /// The lines that go and the lines that come, each beside those that stay.
 fn difference(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("-{line}\n"));
-    let come = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+{line}\n"));
-    let text: String = gone.chain(come).collect();
+    let marked = |mark: &str, lines: &[&str]| -> String {
+        lines.iter().flat_map(|line| [mark, line, "\n"]).map(str::to_owned).collect()
+    };
+    let gone: Vec<&str> = old.iter().copied().filter(|line| !new.contains(line)).collect();
+    let come: Vec<&str> = new.iter().copied().filter(|line| !old.contains(line)).collect();
+    let text = marked("-", &gone) + &marked("+", &come);
     // The same lines in another order.
-    if text.is_empty() { new.iter().map(|line| format!("+{line}\n")).collect() } else { text }
+    if text.is_empty() { marked("+", &new) } else { text }
 }
 
-fn stop(error: RoleTableError) -> Stop {
+fn stop(error: &RoleTableError) -> Stop {
     Stop::new(Exit::Failed, error.to_string())
 }
 

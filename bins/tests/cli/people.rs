@@ -83,13 +83,6 @@ impl People {
     }
 }
 
-/// Without the lines of progress, whose order differs from run to run.
-fn settled(ran: &Ran) -> String {
-    let golden = ran.golden();
-    let kept = golden.lines().filter(|line| !line.contains(" N s  ") && !line.starts_with("N s"));
-    kept.map(|line| format!("{line}\n")).collect()
-}
-
 #[test]
 fn a_swap_tells_people_and_leaves_a_role_table_that_is_true() {
     let people = People::new(TOLD);
@@ -237,7 +230,7 @@ fn trouble_at_a_vendor_is_a_warning_or_keeps_from_a_swap() {
     let gate = People::new(&format!("{page}gate = true\n{pair}"));
     gate.run("switchover check").ends(0);
     gate.receiver.set_trouble("major", "Partial System Outage");
-    text += &settled(&gate.swap().ends(6));
+    text += &gate.swap().ends(6).golden();
     assert_snapshot!("people_trouble", text);
 }
 
