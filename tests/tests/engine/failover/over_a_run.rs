@@ -123,3 +123,22 @@ fn a_run_whose_process_is_gone_is_closed_and_gone_over() {
     second_serves(&desk, "gone over");
     assert!(desk.resume().is_err(), "the old run is over");
 }
+
+#[test]
+fn a_holder_that_goes_on_writing_loses_the_pair_all_the_same() {
+    let desk = Desk::new(with_stores());
+    let (first, second, swap) = (desk.process(), desk.process(), ask(Intent::Switchover));
+    let incident = async {
+        desk.world.clock.sleep(millis(500)).await;
+        let stale = second.engine.journal().await.unwrap();
+        desk.world.clock.sleep(seconds(22)).await;
+        let entries = second.engine.journal().await.unwrap().entries().len();
+        assert!(entries > stale.entries().len(), "its holder wrote meanwhile");
+        second.engine.supersede(stale, desk.world.first()).await
+    };
+    let (old, journal) = desk.world.run(join(first.perform(&swap), incident));
+    let journal = journal.unwrap();
+    assert!(lost_the_pair(&old), "{old:?}");
+    let outcome = journal.state().runs[0].finished.map(|(outcome, _)| outcome);
+    assert_eq!(outcome, Some(Outcome::Superseded));
+}
