@@ -186,7 +186,8 @@ impl From<PlanError> for Stop {
             | PlanError::NothingToRevert(_)
             | PlanError::NoProduction(_)
             | PlanError::NoReleases(_)
-            | PlanError::NoWindow(_) => Self::new(Exit::Refused, message),
+            | PlanError::NoWindow(_)
+            | PlanError::Owed(_) => Self::new(Exit::Refused, message),
             PlanError::NothingToFinalize => {
                 Self::new(Exit::Done, format!("{message}: there is nothing to do"))
             }
@@ -199,7 +200,6 @@ impl From<PlanError> for Stop {
                 let hint = format!("do the same there first: `swap-roles --environment {on}`");
                 Self::new(Exit::Refused, message).hint(hint)
             }
-            PlanError::Owed(_) => Self::new(Exit::Refused, message),
             PlanError::StillLost { .. } => Self::new(Exit::Refused, message)
                 .hint("what is owed stays written down; `switchover status` shows it"),
             PlanError::LostUnclear(_) => Self::new(Exit::Refused, message)
