@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::planner::{asked_for, finished, forgiving, left_part_way, without_moves};
+use super::planner::{asked_for, finished, left_part_way, without_moves};
 use super::steps::{
     Names, hold_stage, read_back_stage, restore_stage, stage, standby_checks, step, swap_stage,
 };
+use super::swap::forgiving;
 use super::{Intent, OnFailure, Plan, PlanError, Request, Shift, Stage, Step, Waiver};
 use crate::action::{Action, FenceLost, Hold, TakeOver, ThawStore, between, milliseconds};
 use crate::config::Period;
