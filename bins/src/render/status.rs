@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use switchover::action::Gate;
 use switchover::journal::{Owed, PairState, RunState};
 use switchover::model::{EnvironmentName, Pair, Role, SideName};
 use switchover::observe::{NameView, Snapshot, holding};
@@ -100,8 +99,7 @@ pub(crate) fn roles(pair: &Pair, snapshot: &Snapshot, output: Output) -> String 
 /// What the open run waits for.
 fn pending(history: &PairState, now: Timestamp) -> Vec<PendingRow> {
     let Some(run) = history.open_run() else { return Vec::new() };
-    let gate = run.plan.steps().find_map(|step| step.action.as_gate());
-    let missing = gate.map(|gate: &Gate| gate.pending(run, now)).unwrap_or_default();
+    let missing = run.open_gate().map(|gate| gate.pending(run, now)).unwrap_or_default();
     missing
         .into_iter()
         .map(|(group, missing)| PendingRow {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
+use crate::action::Gate;
 use crate::model::{GroupName, RunId, StepId};
 use crate::plan::{OnFailure, Plan, PlanDigest, Step};
 
@@ -142,6 +143,16 @@ impl RunState {
         let later = self.plan.stages.iter().skip(place + 1).flat_map(|stage| &stage.steps);
         let gone_through = later.into_iter().any(|step| self.steps.contains_key(&step.id));
         self.step(&step.id).succeeded(way) && (step.action.as_gate().is_none() || gone_through)
+    }
+
+    /// The gate that the run has still to go through, if it has one.
+    pub fn open_gate(&self) -> Option<&Gate> {
+        let stages = self.plan.stages.iter().enumerate();
+        let mut steps = stages.flat_map(|(place, stage)| stage.steps.iter().map(move |step| (place, step)));
+        let (place, step, gate) =
+            steps.find_map(|(place, step)| Some((place, step, step.action.as_gate()?)))?;
+        let over = self.turned_back.is_some() || self.is_settled(place, step, Way::Forward);
+        (!over).then_some(gate)
     }
 
     /// Whether a step of the pivot's stage did something or may have: from here on there is no undoing.
