@@ -71,8 +71,9 @@ async fn dispatch(arguments: &Switchover) -> Outcome {
         Command::Init(wish) => init::run(wish).await,
         Command::Check { pair, offline } => check::run(common, pair.as_ref(), *offline).await,
         Command::Status { pair, watch } => status::run(common, pair.as_ref(), *watch).await,
-        Command::Plan { pair, scope, detailed_exitcode } => {
-            plan::run(common, pair.as_ref(), scope, *detailed_exitcode).await
+        Command::Plan { pair, scope, detailed_exitcode, fallback } => {
+            let form = if *fallback { plan::Form::Fallback } else { plan::Form::Plan };
+            plan::run(common, pair.as_ref(), scope, form, *detailed_exitcode).await
         }
         Command::History { pair, entries } => history::list(common, pair.as_ref(), *entries).await,
         Command::Report { run, pair } => history::report(common, pair.as_ref(), run.as_ref()).await,

@@ -1,5 +1,6 @@
 //! `swap-roles`: plan, ask, run, report.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use switchover::execute::{Engine, RunEnd};
@@ -7,10 +8,11 @@ use switchover::journal::{FailureKind, Outcome as RunOutcome, PauseReason, StepS
 use switchover::plan::{Intent, Plan, Request};
 use switchover::report::Report;
 
-use super::plan::{Planned, make, show};
+use super::plan::{Form, Planned, make, show};
 use super::{Outcome, swap_open};
 use crate::args::{Mode, Output, SwapRoles};
 use crate::exit::{Exit, Stop, of_outcome};
+use crate::fallback;
 use crate::render::progress::Live;
 use crate::render::{self, say};
 use crate::session::Session;
@@ -28,7 +30,7 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
                 to: arguments.scope.to.clone(),
                 release: arguments.release.clone(),
                 at: arguments.at,
-                ..Request::of(intent(mode))
+                ..Request::of(if arguments.drill { Intent::Drill } else { intent(mode) })
             };
             planned(&session, arguments, &request).await
         }
@@ -54,18 +56,62 @@ pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &
     let planned = make(session, request).await?;
     same_digest(&planned.plan, arguments)?;
     if arguments.dry_run {
-        return show(&planned, &arguments.common, arguments.detailed_exitcode);
+        let form = if to_stdout(arguments) { Form::Fallback } else { Form::Plan };
+        write_fallback(session, arguments, &planned)?;
+        return show(session, &planned, form, &arguments.common, arguments.detailed_exitcode);
     }
     if planned.plan.is_empty() {
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
     let history = planned.journal.state();
-    say(render::plan::plan(&planned.plan, &planned.snapshot, history, Output::Table)?);
+    let pair = &session.pair.pair;
+    say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
     ask(&planned.plan, arguments.yes)?;
+    if to_stdout(arguments) {
+        render::out(&fallback::document(session, &planned.plan, &planned.snapshot))?;
+    }
+    write_fallback(session, arguments, &planned)?;
     signals::listen(session.engine.stop.clone());
+    let found = planned.snapshot.errors().count();
+    let drill = planned.plan.intent == Intent::Drill;
     let end = session.engine.start(planned.journal, planned.plan, arguments.reason.clone()).await?;
-    finished(session, arguments, &end).await
+    let outcome = finished(session, arguments, &end).await?;
+    if drill { drilled(&end, found) } else { Ok(outcome) }
+}
+
+/// A drill that found something must not look well to whoever runs it by the clock.
+fn drilled(end: &RunEnd, found: usize) -> Outcome {
+    let failed = end.failures.len();
+    if failed == 0 && found == 0 {
+        return Ok(Exit::Done);
+    }
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let mut words = Vec::new();
+    if failed > 0 {
+        words.push(format!("{} failed", counted(failed, "step")));
+    }
+    if found > 0 {
+        words.push(format!("the preflight found {}", counted(found, "problem")));
+    }
+    Err(Stop::new(Exit::Failed, format!("the drill found something: {}", words.join(", and ")))
+        .hint("nothing was changed; mend what is named above, and drill again"))
+}
+
+fn to_stdout(arguments: &SwapRoles) -> bool {
+    arguments.fallback.as_deref() == Some(Path::new("-"))
+}
+
+/// At hand before the first step: when it is needed this program may not be there.
+fn write_fallback(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Result<(), Stop> {
+    let Some(file) = arguments.fallback.as_deref().filter(|_| !to_stdout(arguments)) else { return Ok(()) };
+    let text = fallback::document(session, &planned.plan, &planned.snapshot);
+    std::fs::write(file, text).map_err(|error| {
+        Stop::new(Exit::Failed, format!("the fallback plan cannot be written to {}: {error}", file.display()))
+            .hint("nothing was changed; name a file that can be written")
+    })?;
+    say(format!("the same by hand: {}", file.display()));
+    Ok(())
 }
 
 fn nothing_to_do(planned: &Planned) -> String {
@@ -89,6 +135,10 @@ fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
 }
 
 fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
+    if plan.intent == Intent::Drill {
+        let question = "This rehearses what moves nobody: it restores backups beside the stand-by's data.";
+        return prompt::confirm(question, "yes", yes);
+    }
     match (&plan.pivot, &plan.release) {
         (Some(_), _) => {
             prompt::confirm(&format!("This moves the users of {}.", plan.pair), plan.pair.as_str(), yes)
@@ -108,7 +158,7 @@ pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &Run
     let Some(run) = journal.state().run(&end.run) else {
         return Err(Stop::new(Exit::Failed, format!("run {} is not in the journal", end.run)));
     };
-    let report = Report::of(run);
+    let report = Report::of(run).against(run, &session.pair.pair);
     let output = arguments.common.output;
     if output == Output::Table {
         show_roles(engine, session, &journal).await?;

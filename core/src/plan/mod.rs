@@ -3,6 +3,7 @@
 //! [`plan`] decides everything; [`verify`] knows nothing of how it decided and checks the result against the safety rules.
 
 mod digest;
+mod drill;
 mod finalize;
 mod gate;
 mod planner;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::drill::drill;
 use super::finalize::finalize;
 use super::gate::{gate_stage, soak_stage};
 use super::rehearsal::refuse_unrehearsed;
@@ -150,6 +151,7 @@ pub fn plan(
             refuse_unfit(snapshot, history, request)?;
             finalize(pair, snapshot, history, request)?
         }
+        Intent::Drill => drill(pair, snapshot, request)?,
         Intent::Prepare => {
             refuse_unfit(snapshot, history, request)?;
             lower(pair, snapshot, request)?
@@ -221,11 +223,15 @@ fn names_a_target(request: &Request) -> bool {
     match request.intent {
         Intent::Switchover => request.to.is_some(),
         Intent::Revert => true,
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => false,
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize | Intent::Drill => false,
     }
 }
 
-fn refuse_without_releases(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<(), PlanError> {
+pub(super) fn refuse_without_releases(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    request: &Request,
+) -> Result<(), PlanError> {
     if request.release.is_none() {
         return Ok(());
     }
@@ -326,7 +332,8 @@ fn last_that_moved(history: &PairState, wanted: impl Fn(&RunState) -> bool) -> R
         | Intent::Prepare
         | Intent::RestoreTtl
         | Intent::Sync
-        | Intent::Finalize => Ok(run),
+        | Intent::Finalize
+        | Intent::Drill => Ok(run),
     }
 }
 

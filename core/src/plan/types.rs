@@ -25,6 +25,8 @@ pub enum Intent {
     Sync,
     /// End a release: the former production gets it too.
     Finalize,
+    /// Rehearse everything that moves nobody, to see that it works and how long it takes.
+    Drill,
 }
 
 impl fmt::Display for Intent {
@@ -36,6 +38,7 @@ impl fmt::Display for Intent {
             Self::RestoreTtl => "restore TTLs",
             Self::Sync => "sync",
             Self::Finalize => "finalize",
+            Self::Drill => "drill",
         })
     }
 }

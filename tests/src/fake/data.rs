@@ -75,7 +75,7 @@ pub(super) struct Side {
 #[derive(Debug)]
 pub(super) struct Inner {
     method: Method,
-    took: Duration,
+    pub(super) took: Duration,
     sides: BTreeMap<SideName, Side>,
     /// What stands in the way, as the store says it.
     problems: Vec<StoreProblem>,

@@ -121,6 +121,8 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::FreezeStore(_) => matches!(fact, Fact::Frozen { .. }),
             Action::ThawStore(_) => false,
             Action::SyncStore(_) => matches!(fact, Fact::Synced(_)),
+            Action::ProveFrozen(_) => matches!(fact, Fact::Frozen { .. }),
+            Action::VerifyBackup(_) => matches!(fact, Fact::Restored { .. }),
             Action::Deploy(_) => matches!(fact, Fact::Deployed { .. }),
             Action::Gate(_) => matches!(fact, Fact::Approved { .. }),
             Action::Soak(_) => matches!(fact, Fact::Waited { .. }),

@@ -111,7 +111,7 @@ async fn together(
         }
     };
     if arguments.dry_run {
-        say(render::plan::plan(&plan, &snapshot, journal.state(), Output::Table)?);
+        say(render::plan::plan(&plan, pair, &snapshot, journal.state(), Output::Table)?);
     } else {
         after::began(session, &stores).await;
     }

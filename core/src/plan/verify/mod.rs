@@ -1,5 +1,6 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod drill;
 mod release;
 mod stores;
 mod swap;
@@ -38,10 +39,13 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.only_its_names();
     match plan.intent {
         Intent::Switchover | Intent::Revert => checker.swap(),
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => checker.moves_nothing(),
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize | Intent::Drill => {
+            checker.moves_nothing();
+        }
     }
     checker.data();
     checker.releases();
+    checker.drill();
     checker.violations
 }
 
@@ -82,11 +86,11 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let may_fail = may_fail(&step.action);
+            let may_fail = may_fail(&step.action) || plan.intent == Intent::Drill;
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers and a sync that is not the last may fail without stopping the run",
+                "only a question to public resolvers, a sync that is not the last and a step of a drill may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -135,6 +139,8 @@ impl<'a> Checker<'a> {
             (
                 Action::AwaitRecords(_)
                 | Action::RunChecks(_)
+                | Action::ProveFrozen(_)
+                | Action::VerifyBackup(_)
                 | Action::Hold(_)
                 | Action::ThawStore(_)
                 | Action::Deploy(_)

@@ -80,6 +80,8 @@ impl<'a> Checker<'a> {
                 self.require(none, self.plan.intent, "only a swap freezes and thaws");
                 self.only_syncs();
             }
+            // Its own rules are stricter.
+            Intent::Drill => {}
             Intent::Prepare | Intent::RestoreTtl => {
                 let none = self.freezes().is_empty() && self.thaws().is_empty() && self.syncs().is_empty();
                 self.require(none, self.plan.intent, "a change of TTLs touches no data");

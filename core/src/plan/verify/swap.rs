@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
             Intent::Switchover | Intent::Revert | Intent::Finalize => {
                 self.plan.shifts.iter().flat_map(|shift| self.endpoints(shift)).collect()
             }
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Drill => {
                 self.pair.environments.iter().flat_map(|environment| &environment.endpoints).collect()
             }
         }

@@ -7,7 +7,7 @@ use switchover::plan::{Intent, verify};
 
 use super::case::{Case, Spec, request};
 use super::mutation::{Bench, MUTATIONS, Mutation};
-use super::{releases, stores};
+use super::{drill, releases, stores};
 
 /// Two environments, two zones, every kind of record, some TTLs lowered ahead.
 pub(super) fn example() -> Case {
@@ -61,7 +61,8 @@ fn every_broken_plan_is_refused_by_the_rule_it_breaks_and_by_no_other() {
     let benches = MUTATIONS.iter().map(|mutation| (mutation, mutated(mutation)));
     let of_stores = stores::MUTATIONS.iter().map(|mutation| (mutation, stores::mutated(mutation)));
     let of_releases = releases::MUTATIONS.iter().map(|mutation| (mutation, releases::mutated(mutation)));
-    for (mutation, bench) in benches.chain(of_stores).chain(of_releases) {
+    let of_drills = drill::MUTATIONS.iter().map(|mutation| (mutation, drill::mutated(mutation)));
+    for (mutation, bench) in benches.chain(of_stores).chain(of_releases).chain(of_drills) {
         let rules = broken(&bench);
         if rules != [mutation.rule].into() {
             wrong.push(format!("{}: {rules:?} instead of {:?}", mutation.called, mutation.rule));
@@ -77,6 +78,7 @@ fn rules_of_the_checker() -> BTreeSet<String> {
         include_str!("../../../../core/src/plan/verify/swap.rs"),
         include_str!("../../../../core/src/plan/verify/stores.rs"),
         include_str!("../../../../core/src/plan/verify/release.rs"),
+        include_str!("../../../../core/src/plan/verify/drill.rs"),
     ];
     let lines = sources.into_iter().flat_map(str::lines);
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
@@ -86,7 +88,7 @@ fn rules_of_the_checker() -> BTreeSet<String> {
 
 #[test]
 fn no_rule_of_the_checker_is_without_a_plan_that_breaks_it() {
-    let all = MUTATIONS.iter().chain(stores::MUTATIONS).chain(releases::MUTATIONS);
+    let all = MUTATIONS.iter().chain(stores::MUTATIONS).chain(releases::MUTATIONS).chain(drill::MUTATIONS);
     let broken: BTreeSet<String> = all.map(|mutation| mutation.rule.to_owned()).collect();
     assert_eq!(broken, rules_of_the_checker());
     assert!(broken.len() > 30);
