@@ -35,7 +35,7 @@ impl Hand<'_> {
                 "look the records up in the dashboard and change them there: their ids were not seen",
             );
         };
-        self.page.say("First look: nothing is printed where every record reads as it did.");
+        self.page.say("First look: nothing is printed where every record reads as it did. Where one does not, the change below is not made.");
         self.page.sh(&look(&curl, &zones, &known));
         self.page.say("Then change them. The answer says `\"success\":true`.");
         for batch in known.chunks(MOST) {
@@ -74,8 +74,8 @@ fn look(curl: &str, zones: &str, known: &[(String, &PlannedChange)]) -> String {
     });
     let lines: String = lines.collect();
     format!(
-        "seen=$({curl} {url} | jq -er '.result[] | \"\\(.id) \\(.name) \\(.type) \\(.content) \\(.ttl)\"')\n\
-         while read -r record; do\n  printf '%s\\n' \"$seen\" | grep -qFx \"$record\" || echo \"reads otherwise: $record\"\n\
+        "STOP=\nseen=$({curl} {url} | jq -er '.result[] | \"\\(.id) \\(.name) \\(.type) \\(.content) \\(.ttl)\"')\n\
+         while read -r record; do\n  printf '%s\\n' \"$seen\" | grep -qFx \"$record\" || {{ STOP=yes; echo \"reads otherwise: $record\"; }}\n\
          done <<'RECORDS'\n{lines}RECORDS"
     )
 }
@@ -85,7 +85,7 @@ fn change_batch(curl: &str, zones: &str, batch: &[(String, &PlannedChange)]) -> 
     let lines: Vec<String> = patches.iter().map(ToString::to_string).collect();
     let body = format!("{{\"patches\":[\n{}\n]}}", lines.join(",\n"));
     format!(
-        "{curl} \\\n  --request POST --header 'Content-Type: application/json' --data @- \"{zones}/$ZONE/dns_records/batch\" <<'BATCH'\n{body}\nBATCH"
+        "[ -z \"$STOP\" ] && {curl} \\\n  --request POST --header 'Content-Type: application/json' --data @- \"{zones}/$ZONE/dns_records/batch\" <<'BATCH'\n{body}\nBATCH"
     )
 }
 

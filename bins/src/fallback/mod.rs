@@ -57,7 +57,7 @@ pub(crate) fn document(session: &Session, plan: &Plan, snapshot: &Snapshot) -> S
         head.say(&format!("Write this file into the folder that you work in, {name}:"));
         head.sh(&format!("cat > {name} <<'SWITCHOVER'\n{text}SWITCHOVER"));
     }
-    head.text + &steps
+    head.text + "\n" + &steps
 }
 
 /// Writes a plan down step by step.
@@ -136,10 +136,15 @@ impl<'a> Hand<'a> {
     fn afterwards(&mut self) {
         self.page.heading(2, "Afterwards");
         self.page.say(
-            "Switchover's journal knows nothing of this. `switchover status` reads the roles from DNS again; if `switchover check` says that roles and \
-             journal differ, `swap-roles --to SIDE` with the side that is production now brings them together. What was skipped here with a word, \
-             such as a stream that was to turn round, is brought up by `sync-data`.",
+            "Switchover's journal knows nothing of this. `switchover status` reads the roles from DNS again. What was skipped here with a word, such as a \
+             stream that was to turn round, is made up for by `sync-data`.",
         );
+        if self.plan.steps().any(|step| step.action.as_freeze_store().is_some()) {
+            self.page.say(
+                "A side that was frozen by hand counts as one that may hold what the other does not, and no swap is planned. Once you have seen that it \
+                 took no write after the last sync, `sync-data --overwrite --reason \"swapped by hand\"` makes it the stand-by again.",
+            );
+        }
     }
 
     fn action(&mut self, step: &Step, action: &'a Action) {

@@ -29,9 +29,7 @@ impl Page {
     }
 
     pub(super) fn heading(&mut self, level: usize, text: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
+        self.part();
         self.text += &format!("{} {text}\n\n", "#".repeat(level));
     }
 
