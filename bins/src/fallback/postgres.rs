@@ -112,8 +112,7 @@ impl Hand<'_> {
         let by_hand = ByHand::new(&admin.user.user, &self.run_by_hand(), grace);
         let file = self.install_file(&admin.user.user, &by_hand);
         self.page.say(
-            "What a freeze needs, which refuses nobody yet; then the freeze, whose last line must be `held`. If it is another word, or a transaction or a \
-             table is listed before it, repeat both.",
+            "What a freeze needs, which refuses nobody yet; then the freeze, whose last line must be `held`. If it is another, repeat the freeze.",
         );
         let psql = admin.psql(&mut self.page, &format!(" --quiet --output=/dev/null --file={file}"));
         self.page.sh(&psql);

@@ -44,6 +44,7 @@ fn freeze(admin: &str, run: &str, grace: u64) -> String {
     let (admin, run) = (literal(admin), literal(run));
     let writers = bare(WRITERS).replace("$1", "NULL::text[]").replace("$2", &admin);
     let tables = bare(install::TABLES);
+    let guards = install::guards();
     format!(
         "-- `taken` (or `renewed`):\n\
          SELECT outcome FROM switchover.take({run}, NULL);\n\
@@ -53,11 +54,13 @@ fn freeze(admin: &str, run: &str, grace: u64) -> String {
          SELECT pg_catalog.pg_sleep({grace});\n\
          SELECT w.pid, w.who, w.application, pg_catalog.pg_terminate_backend(w.pid) FROM ({writers}) w;\n\
          SELECT pg_catalog.pg_sleep(1);\n\
-         -- Nobody may be left, and no table without a guard: a line in one of these two means that it is not frozen. Repeat all of this.\n\
-         SELECT w.pid, w.who, w.application FROM ({writers}) w;\n\
-         SELECT t.nspname, t.relname FROM ({tables}) t;\n\
+         -- A table that somebody was writing to may have no guard yet.\n\
+         SET lock_timeout = '500ms';\n\
+         {guards};\n\
          -- `held`:\n\
-         SELECT switchover.hold({run}, NULL, false);\n"
+         SELECT CASE WHEN EXISTS ({writers}) THEN 'NOT FROZEN: somebody is writing; repeat all of this' \
+         WHEN EXISTS ({tables}) THEN 'NOT FROZEN: a table has no guard; repeat all of this' \
+         ELSE switchover.hold({run}, NULL, false) END;\n"
     )
 }
 

@@ -26,7 +26,7 @@ fn batch(admin: &str) -> String {
 }
 
 /// The statement that puts a guard at every table that has none.
-fn guards() -> String {
+pub(super) fn guards() -> String {
     let tables = TABLES.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
     let text = GUARD.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
     text.replace("{tables}", &tables)
