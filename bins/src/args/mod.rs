@@ -96,6 +96,7 @@ pub struct Common {
         "  4 stopped part-way: --resume or --abort"
     )
 )]
+#[expect(clippy::struct_excessive_bools, reason = "command-line flags")]
 pub struct SwapRoles {
     /// The pair; may be left out if the file has one
     pub pair: Option<PairName>,

@@ -24,7 +24,7 @@ impl Hand<'_> {
         let curl = format!(
             "curl --fail-with-body --silent --show-error --max-time 30 --header \"Authorization: Bearer {token}\""
         );
-        self.page.sh(&zone(&curl, &zones, &self.zone_id(&change.zone), change.zone.zone.as_str()));
+        self.page.sh(&zone(&curl, &zones, self.zone_id(&change.zone).as_deref(), change.zone.zone.as_str()));
         let known: Option<Vec<(String, &PlannedChange)>> = change
             .changes
             .iter()
@@ -49,14 +49,12 @@ impl Hand<'_> {
     }
 }
 
-fn zone(curl: &str, zones: &str, id: &Option<String>, name: &str) -> String {
-    match id {
-        Some(id) => format!("ZONE={}", quoted(id)),
-        None => {
-            let url = quoted(&format!("{zones}?name={name}"));
-            format!("ZONE=$({curl} {url} | jq -er '.result[0].id') && echo \"{name} is $ZONE\"")
-        }
+fn zone(curl: &str, zones: &str, id: Option<&str>, name: &str) -> String {
+    if let Some(id) = id {
+        return format!("ZONE={}", quoted(id));
     }
+    let url = quoted(&format!("{zones}?name={name}"));
+    format!("ZONE=$({curl} {url} | jq -er '.result[0].id') && echo \"{name} is $ZONE\"")
 }
 
 fn ttl(ttl: Ttl) -> u32 {

@@ -127,7 +127,7 @@ impl Hand<'_> {
         if let Some((name, _)) = same {
             return name.clone();
         }
-        let plain: String = admin.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let plain: String = admin.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("freeze-{}-{plain}.sql", self.page.files.len() + 1);
         self.page.files.insert(name.clone(), by_hand.install.clone());
         name

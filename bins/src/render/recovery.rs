@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchover::config::Period;
+use switchover::model::StepId;
 use switchover::report::{Expected, Recovery};
 
 /// A run against its objective, as a sentence.
@@ -30,7 +31,7 @@ pub(super) fn expected(expected: &Expected) -> String {
             "\nUntil users are moved takes a time that was never measured{objective}; `swap-roles --drill` measures much of it\n"
         ),
         (_, _) => {
-            let steps: Vec<&str> = expected.unmeasured.iter().map(|step| step.as_str()).collect();
+            let steps: Vec<&str> = expected.unmeasured.iter().map(StepId::as_str).collect();
             let steps = steps.join(", ");
             format!(
                 "\nUsers will be moved after at least {known}, {source}; never measured: {steps}{objective}{late}\n"

@@ -23,7 +23,7 @@ fn golden(text: &str) -> String {
 const ENDPOINT: &str = "[[pair.gigadb.environments.live.endpoints]]";
 
 /// With writes that may be under way for longer than the objective.
-fn slow(file: String) -> String {
+fn slow(file: &str) -> String {
     file.replace("settle = \"200ms\"", "settle = \"1500ms\"")
 }
 
@@ -58,7 +58,7 @@ fn a_drill_says_what_works_and_how_long_it_takes_and_a_plan_knows_it_afterwards(
 #[test]
 fn a_run_that_was_too_late_says_so_and_is_done_all_the_same() {
     let stand = Stand::with_data_and(|file| {
-        slow(file.replacen(
+        slow(&file.replacen(
             ENDPOINT,
             &format!("[pair.gigadb.environments.live]\nrto = \"1s\"\n\n{ENDPOINT}"),
             1,
