@@ -99,3 +99,15 @@ fn a_drill_is_asked_for_by_itself() {
     let ran = stand.run("swap-roles --drill").ends(64);
     assert!(ran.stderr.contains("`--yes`"), "{}", ran.transcript());
 }
+
+#[test]
+fn an_objective_that_makes_no_sense_is_shown_at_its_place() {
+    for wrong in ["0s", "30d", "soon"] {
+        let stand = Stand::with_data_and(|file| {
+            let rto = format!("[pair.gigadb.environments.live]\nrto = \"{wrong}\"\n\n{ENDPOINT}");
+            file.replacen(ENDPOINT, &rto, 1)
+        });
+        let ran = stand.run("switchover check --offline").ends(78);
+        assert!(ran.stderr.contains(&format!("rto = \"{wrong}\"")), "{}", ran.transcript());
+    }
+}
