@@ -8,6 +8,9 @@ use switchover_gitlab::{GitLabOptions, TOKEN_VARIABLE};
 use super::Hand;
 use super::page::quoted;
 
+/// A body comes from standard input: on the command line everybody on the machine could read a value.
+const JSON: &str = "--header 'Content-Type: application/json' --data @-";
+
 /// A project and how it is asked.
 struct Project {
     options: GitLabOptions,
@@ -65,8 +68,8 @@ impl Hand<'_> {
         match set.rule {
             Rule::Imposed => self.page.sh(&format!(
                 "START=$(date -u -d '60 minutes ago' '+%-M %-H %-d %-m *') END=$(date -u -d '90 minutes ago' '+%-M %-H %-d %-m *')\n\
-                 {curl} --request POST --data-urlencode \"freeze_start=$START\" --data-urlencode \"freeze_end=$END\" --data cron_timezone=UTC \
-                 \"{url}/freeze_periods\" | jq -r .id"
+                 jq -nc --arg from \"$START\" --arg to \"$END\" '{{freeze_start: $from, freeze_end: $to, cron_timezone: \"UTC\"}}' |\n  \
+                 {curl} --request POST {JSON} \"{url}/freeze_periods\" | jq -r .id"
             )),
             Rule::Lifted => {
                 self.page.say("All freeze periods of the project; delete those that were laid for this, by their id:");
@@ -83,7 +86,7 @@ impl Hand<'_> {
         let active = switch.to == Activity::Active;
         let each = switch.schedules.iter().map(|schedule| {
             let id = encoded(schedule.id.as_str());
-            format!("{curl} --request PUT --data active={active} \"{url}/pipeline_schedules/{id}\" | jq -r '\"\\(.description): \\(.active)\"'")
+            format!("echo '{{\"active\":{active}}}' | {curl} --request PUT {JSON} \"{url}/pipeline_schedules/{id}\" | jq -r '\"\\(.description): \\(.active)\"'")
         });
         let each: Vec<String> = each.collect();
         self.page.say(&format!("Each of these must say `{active}`; one that is somebody else's may have to be taken over first, in the project's schedules."));
@@ -99,9 +102,8 @@ impl Hand<'_> {
             let scope = named.unwrap_or_else(|| environment.to_owned());
             let Some(value) = self.value(planned, change.role) else { continue };
             let key = planned.setting.name.as_str();
-            // From standard input: on the command line everybody on the machine could read a value.
             self.page.sh(&format!(
-                "printf %s {value} | {curl} --request PUT --data-urlencode value@- --globoff \
+                "printf %s {value} | jq -Rsc '{{value: .}}' |\n  {curl} --request PUT --globoff {JSON} \
                  \"{url}/variables/{}?filter[environment_scope]={}\" | jq -r .key",
                 encoded(key),
                 encoded(&scope)
