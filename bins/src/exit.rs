@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use switchover::config::Period;
 use switchover::execute::RunError;
 use switchover::journal::{JournalError, Outcome};
 use switchover::model::PairError;
-use switchover::plan::PlanError;
+use switchover::plan::{PlanError, to_accept};
 use switchover::port::DataError;
 
 /// How a program ends. The numbers are documented in `docs/exit-codes.md` and are promised to scripts.
@@ -185,7 +186,8 @@ impl From<PlanError> for Stop {
             | PlanError::NothingToRevert(_)
             | PlanError::NoProduction(_)
             | PlanError::NoReleases(_)
-            | PlanError::NoWindow(_) => Self::new(Exit::Refused, message),
+            | PlanError::NoWindow(_)
+            | PlanError::Owed(_) => Self::new(Exit::Refused, message),
             PlanError::NothingToFinalize => {
                 Self::new(Exit::Done, format!("{message}: there is nothing to do"))
             }
@@ -197,6 +199,19 @@ impl From<PlanError> for Stop {
             PlanError::NotRehearsed { ref on, .. } => {
                 let hint = format!("do the same there first: `swap-roles --environment {on}`");
                 Self::new(Exit::Refused, message).hint(hint)
+            }
+            PlanError::StillLost { .. } => Self::new(Exit::Refused, message)
+                .hint("what is owed stays written down; `switchover status` shows it"),
+            PlanError::LostUnclear(_) => Self::new(Exit::Refused, message)
+                .hint("`--to` with the name of the side that shall be production"),
+            PlanError::NoCopy(_) => Self::new(Exit::Refused, message)
+                .hint("restore a backup there by hand first, or wait for production"),
+            PlanError::Unfinished(_) => Self::new(Exit::Refused, message)
+                .hint("`--accept-unfinished-copy` takes it over as it is; it needs `--reason`"),
+            PlanError::LossNotAccepted { losses, .. } => {
+                let enough = Period(to_accept(&losses));
+                Self::new(Exit::Refused, message)
+                    .hint(format!("`--accept-data-loss '{enough}'` accepts that; it needs `--reason`"))
             }
             PlanError::RolesDiffer(_) => Self::new(Exit::Refused, message)
                 .hint("for example `--environment staging`, or `--to` with a side's name"),
@@ -213,6 +228,6 @@ pub(crate) fn of_outcome(outcome: Outcome, undid_something: bool) -> Exit {
         Outcome::Completed | Outcome::CompletedWithExceptions => Exit::Done,
         Outcome::Undone if undid_something => Exit::Undone,
         Outcome::Undone => Exit::Failed,
-        Outcome::Abandoned => Exit::PartWay,
+        Outcome::Abandoned | Outcome::Superseded => Exit::PartWay,
     }
 }

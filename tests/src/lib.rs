@@ -3,7 +3,7 @@
 //! ```text
 //!   fake/      World ─► FakeNames  FakeAddresses  FakeCheck  FakeResolver  MemoryStore      for tests of core
 //!                          └──────────── all on one VirtualClock ───────────┘
-//!   contract/  state_store  name_service  address_book  check  resolver  store  backups    for tests of providers
+//!   contract/  state_store  name_service  address_book  check  resolver  store  backups  announcer  …    for tests of providers
 //!   polls      a future that is dropped after so many polls
 //! ```
 //!

@@ -1,5 +1,6 @@
 //! The command lines, as types.
 
+mod gates;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -8,11 +9,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use switchover::config::Period;
-use switchover::model::{EnvironmentName, GroupName, PairName, ReleaseName, RunId, SideName, ZoneName};
+use switchover::model::{
+    AnnouncerName, EnvironmentName, GroupName, PairName, ReleaseName, RunId, SideName, ZoneName,
+};
 use switchover::plan::PlanDigest;
 
 use crate::commands::SideWish;
 
+pub use gates::Gates;
 pub use sync::{SyncData, Task};
 
 const EXIT_CODES: &str = "\
@@ -87,7 +91,10 @@ pub struct Common {
         "                                        run exactly the plan that was reviewed\n",
         "  swap-roles --drill                    try all that moves nobody, and see how long it takes\n",
         "  swap-roles --resume                   go on with a run that was cut off\n",
-        "  swap-roles --revert                   take the latest swap back\n\n",
+        "  swap-roles --revert                   take the latest swap back\n",
+        "  swap-roles --failover --accept-data-loss 14h --reason \"region is down\"\n",
+        "                                        make the stand-by production, production or no\n",
+        "  swap-roles --reprotect                make the side that was lost the stand-by\n\n",
         "Exit codes:\n",
         "  0 done, or nothing to do        5 declined                        8 outcome unknown\n",
         "  1 failed, nothing changed       6 refused by a safety gate       64 usage\n",
@@ -115,6 +122,9 @@ pub struct SwapRoles {
     /// Move nobody before this moment, such as 2026-12-01T02:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "mode")]
     pub at: Option<Timestamp>,
+    /// The safety gates that are opened by name
+    #[command(flatten)]
+    pub gates: Gates,
     /// Show the plan and do nothing
     #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
     pub dry_run: bool,
@@ -156,6 +166,12 @@ pub struct Mode {
     /// End the latest release: deploy it to the former production too, and let data flow there again
     #[arg(long)]
     pub finalize: bool,
+    /// Make the stand-by production while production may be gone: nothing waits for it, and what may be lost must be accepted
+    #[arg(long)]
+    pub failover: bool,
+    /// Make the side that a failover gave up the stand-by: freeze it, keep what diverged there, bring it up to date
+    #[arg(long)]
+    pub reprotect: bool,
     /// Go on with a run that was cut off
     #[arg(long)]
     pub resume: bool,
@@ -171,7 +187,11 @@ pub struct Scope {
     #[arg(short, long = "environment", value_name = "NAME")]
     pub environments: Vec<EnvironmentName>,
     /// The side that shall be production; the other one than now if left out
-    #[arg(long, value_name = "SIDE", conflicts_with = "mode")]
+    #[arg(
+        long,
+        value_name = "SIDE",
+        conflicts_with_all = ["prepare", "restore_ttl", "revert", "finalize", "reprotect", "resume", "abort"]
+    )]
     pub to: Option<SideName>,
 }
 
@@ -214,7 +234,12 @@ pub enum Command {
         /// Show it again every few seconds until interrupted
         #[arg(long)]
         watch: bool,
+        /// The role table in a document
+        #[command(flatten)]
+        document: Document,
     },
+    /// Send the announcers of a pair a message that says that it is a test
+    Announce(Announce),
     /// Show the plan of a swap and its digest, as `swap-roles --dry-run`
     Plan {
         /// The pair; may be left out if the file has one
@@ -313,6 +338,38 @@ pub struct Reject {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// What becomes of the role table in a document.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub struct Document {
+    /// Make the role table between the pair's two markers of this Markdown document true, instead of showing anything
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub write: Option<PathBuf>,
+    /// Show how the role table of this Markdown document differs from what is so, and end with code 1 if it does
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub check: Option<PathBuf>,
+}
+
+impl Document {
+    /// Whether one was named.
+    pub fn is_wanted(&self) -> bool {
+        self.write.is_some() || self.check.is_some()
+    }
+}
+
+/// Whom `switchover announce` tells what.
+#[derive(Debug, Clone, Args)]
+pub struct Announce {
+    /// The pair; may be left out if the file has one
+    pub pair: Option<PairName>,
+    /// Say that it is a test; people are told of swaps by the swaps themselves
+    #[arg(long, required = true)]
+    pub test: bool,
+    /// Only this announcer; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub to: Vec<AnnouncerName>,
 }
 
 /// What `switchover timers` shows or writes.

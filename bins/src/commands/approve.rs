@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use switchover::action::Gate;
 use switchover::execute::{Remark, RemarkError, Unwatched};
 use switchover::journal::{Event, RunState};
 use switchover::model::PairName;
@@ -80,13 +79,9 @@ fn told(event: &Event) -> String {
 /// What a run still waits for.
 fn waits(run: &RunState, session: &Session) -> String {
     let now = session.engine.ports.clock.now();
-    let gate = run.plan.steps().find_map(|step| step.action.as_gate());
-    let pending: Vec<String> = gate
-        .map(|gate: &Gate| gate.pending(run, now))
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(group, lacking)| format!("{lacking} of {}", group.name))
-        .collect();
+    let missing = run.open_gate().map(|gate| gate.pending(run, now)).unwrap_or_default();
+    let pending: Vec<String> =
+        missing.into_iter().map(|(group, lacking)| format!("{lacking} of {}", group.name)).collect();
     if pending.is_empty() {
         return "every group has approved".to_owned();
     }

@@ -8,7 +8,7 @@ use switchover::report::Report;
 use super::Outcome;
 use crate::args::Common;
 use crate::exit::{Exit, Stop};
-use crate::render;
+use crate::render::{self, say};
 use crate::session::Session;
 
 /// `switchover history`.
@@ -22,6 +22,9 @@ pub(super) async fn list(common: &Common, pair: Option<&PairName>, entries: bool
         render::run::history(runs, common.output)?
     };
     render::out(&text)?;
+    for owed in journal.state().owed() {
+        say(format!("owed: {owed}; run `swap-roles --reprotect {}`", session.pair.pair.name));
+    }
     Ok(Exit::Done)
 }
 

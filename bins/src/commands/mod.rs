@@ -1,11 +1,14 @@
 //! The commands, one file each.
 
+mod announce;
 mod approve;
 mod check;
+mod failover;
 mod history;
 mod init;
 mod plan;
 mod reference;
+mod role_table;
 mod status;
 mod swap;
 mod swap_open;
@@ -70,7 +73,13 @@ async fn dispatch(arguments: &Switchover) -> Outcome {
     match &arguments.command {
         Command::Init(wish) => init::run(wish).await,
         Command::Check { pair, offline } => check::run(common, pair.as_ref(), *offline).await,
-        Command::Status { pair, watch } => status::run(common, pair.as_ref(), *watch).await,
+        Command::Status { pair, watch, document } => {
+            status::run(common, pair.as_ref(), *watch, document).await
+        }
+        Command::Announce(arguments) => {
+            let session = Session::open(common, arguments.pair.as_ref(), Arc::new(Unwatched)).await?;
+            announce::run(&session, arguments).await
+        }
         Command::Plan { pair, scope, detailed_exitcode, fallback } => {
             let form = if *fallback { plan::Form::Fallback } else { plan::Form::Plan };
             plan::run(common, pair.as_ref(), scope, form, *detailed_exitcode).await

@@ -31,7 +31,20 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     let environments = session.environments(&names)?;
     let request = complete(session, journal.state(), request);
     let engine = &session.engine;
-    let snapshot = engine.preflight_of(&environments, journal.state(), request.release.as_ref()).await;
+    let snapshot = match request.intent {
+        // The side that comes back serves nobody yet, so its checks say nothing.
+        Intent::Reprotect => engine.inspect(&environments, journal.state()).await,
+        Intent::Switchover
+        | Intent::Revert
+        | Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Finalize
+        | Intent::Drill
+        | Intent::Failover => {
+            engine.preflight_of(&environments, journal.state(), request.release.as_ref()).await
+        }
+    };
     let made = plan(&session.pair.pair, &snapshot, journal.state(), &request);
     render::findings::show(
         &session.config,
@@ -63,7 +76,13 @@ fn complete(session: &Session, history: &PairState, request: &Request) -> Reques
             let open = names.filter(|name| asked(name)).find_map(|name| history.unfinalized(name));
             request.release = open.and_then(|run| run.plan.release.clone());
         }
-        Intent::Revert | Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Drill => {}
+        Intent::Revert
+        | Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Drill
+        | Intent::Failover
+        | Intent::Reprotect => {}
     }
     request
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use switchover::execute::Unwatched;
 use switchover::model::PairName;
 
-use super::Outcome;
-use crate::args::Common;
+use super::{Outcome, role_table};
+use crate::args::{Common, Document, Output};
 use crate::exit::{Exit, Stop};
 use crate::load::load;
 use crate::render;
@@ -17,7 +17,18 @@ use crate::session::Session;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// The command.
-pub(super) async fn run(common: &Common, pair: Option<&PairName>, watch: bool) -> Outcome {
+pub(super) async fn run(
+    common: &Common,
+    pair: Option<&PairName>,
+    watch: bool,
+    document: &Document,
+) -> Outcome {
+    if document.is_wanted() && matches!(common.output, Output::Json | Output::Jsonl) {
+        return Err(Stop::new(
+            Exit::Usage,
+            "a document is Markdown; leave `--output` out, or name `markdown`",
+        ));
+    }
     let names: Vec<PairName> = match pair {
         Some(name) => vec![name.clone()],
         None => load(&common.config)?.config.pairs.keys().cloned().collect(),
@@ -25,6 +36,9 @@ pub(super) async fn run(common: &Common, pair: Option<&PairName>, watch: bool) -
     let mut sessions = Vec::new();
     for name in &names {
         sessions.push(Session::open(common, Some(name), Arc::new(Unwatched)).await?);
+    }
+    if document.is_wanted() {
+        return role_table::run(&sessions, document).await;
     }
     loop {
         for session in &sessions {
@@ -40,8 +54,14 @@ pub(super) async fn run(common: &Common, pair: Option<&PairName>, watch: bool) -
 async fn show(common: &Common, session: &Session) -> Result<(), Stop> {
     let journal = session.engine.journal().await?;
     let pair = &session.pair.pair;
-    let snapshot = session.engine.observe(&pair.environments, journal.state()).await;
-    render::out(&render::status::status(pair, &snapshot, journal.state(), common.output)?)?;
+    let snapshot = session.engine.survey(&pair.environments, journal.state()).await;
+    render::out(&render::status::status(
+        pair,
+        &snapshot,
+        journal.state(),
+        session.engine.ports.clock.now(),
+        common.output,
+    )?)?;
     render::findings::show(&session.config, &pair.name, &snapshot.findings);
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use switchover::execute::{Engine, RunEnd};
-use switchover::journal::{FailureKind, Outcome as RunOutcome, PauseReason, StepState};
+use switchover::execute::RunEnd;
+use switchover::journal::{FailureKind, Journal, Outcome as RunOutcome, PauseReason, RunState, StepState};
 use switchover::plan::{Intent, Plan, Request};
 use switchover::report::Report;
 
 use super::plan::{Form, Planned, make, show};
-use super::{Outcome, swap_open};
+use super::{Outcome, announce, failover, swap_open};
 use crate::args::{Mode, Output, SwapRoles};
 use crate::exit::{Exit, Stop, of_outcome};
 use crate::fallback;
@@ -30,9 +30,21 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
                 to: arguments.scope.to.clone(),
                 release: arguments.release.clone(),
                 at: arguments.at,
+                waivers: arguments.gates.waivers(),
+                accept_loss: arguments.gates.accept_loss(),
                 ..Request::of(if arguments.drill { Intent::Drill } else { intent(mode) })
             };
-            planned(&session, arguments, &request).await
+            match request.intent {
+                Intent::Failover => failover::fail_over(&session, arguments, &request).await,
+                Intent::Switchover
+                | Intent::Revert
+                | Intent::Prepare
+                | Intent::RestoreTtl
+                | Intent::Sync
+                | Intent::Finalize
+                | Intent::Drill
+                | Intent::Reprotect => planned(&session, arguments, &request).await,
+            }
         }
     }
 }
@@ -43,22 +55,27 @@ fn intent(mode: &Mode) -> Intent {
         Mode { restore_ttl: true, .. } => Intent::RestoreTtl,
         Mode { revert: true, .. } => Intent::Revert,
         Mode { finalize: true, .. } => Intent::Finalize,
-        Mode { prepare: false, restore_ttl: false, revert: false, finalize: false, .. } => Intent::Switchover,
+        Mode { failover: true, .. } => Intent::Failover,
+        Mode { reprotect: true, .. } => Intent::Reprotect,
+        Mode {
+            prepare: false,
+            restore_ttl: false,
+            revert: false,
+            finalize: false,
+            failover: false,
+            reprotect: false,
+            ..
+        } => Intent::Switchover,
     }
 }
 
 /// Plans and, unless it is a dry run or there is nothing to do, asks and runs.
 pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &Request) -> Outcome {
-    if !arguments.dry_run && !arguments.yes && !prompt::can_ask() {
-        return Err(Stop::new(Exit::Usage, "there is no terminal to ask on")
-            .hint("add `--yes` to go on without asking, or `--dry-run` to see the plan"));
-    }
+    can_ask(arguments)?;
     let planned = make(session, request).await?;
     same_digest(&planned.plan, arguments)?;
     if arguments.dry_run {
-        let form = if to_stdout(arguments) { Form::Fallback } else { Form::Plan };
-        write_fallback(session, arguments, &planned)?;
-        return show(session, &planned, form, &arguments.common, arguments.detailed_exitcode);
+        return show_only(session, arguments, &planned);
     }
     if planned.plan.is_empty() {
         say(nothing_to_do(&planned));
@@ -68,10 +85,7 @@ pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &
     let pair = &session.pair.pair;
     say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
     ask(&planned.plan, arguments.yes)?;
-    if to_stdout(arguments) {
-        render::out(&fallback::document(session, &planned.plan, &planned.snapshot))?;
-    }
-    write_fallback(session, arguments, &planned)?;
+    hand_out(session, arguments, &planned)?;
     signals::listen(session.engine.stop.clone());
     let found = planned.snapshot.errors().count();
     let drill = planned.plan.intent == Intent::Drill;
@@ -98,11 +112,25 @@ fn drilled(end: &RunEnd, found: usize) -> Outcome {
         .hint("nothing was changed; mend what is named above, and drill again"))
 }
 
+/// A dry run: the plan, or what a person can do without this program.
+pub(super) fn show_only(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Outcome {
+    let form = if to_stdout(arguments) { Form::Fallback } else { Form::Plan };
+    write_fallback(session, arguments, planned)?;
+    show(session, planned, form, &arguments.common, arguments.detailed_exitcode)
+}
+
+/// Hands the fallback plan out, if it was asked for: when it is needed this program may not be there, so before the first step.
+pub(super) fn hand_out(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Result<(), Stop> {
+    if to_stdout(arguments) {
+        return render::out(&fallback::document(session, &planned.plan, &planned.snapshot));
+    }
+    write_fallback(session, arguments, planned)
+}
+
 fn to_stdout(arguments: &SwapRoles) -> bool {
     arguments.fallback.as_deref() == Some(Path::new("-"))
 }
 
-/// At hand before the first step: when it is needed this program may not be there.
 fn write_fallback(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Result<(), Stop> {
     let Some(file) = arguments.fallback.as_deref().filter(|_| !to_stdout(arguments)) else { return Ok(()) };
     let text = fallback::document(session, &planned.plan, &planned.snapshot);
@@ -114,7 +142,16 @@ fn write_fallback(session: &Session, arguments: &SwapRoles, planned: &Planned) -
     Ok(())
 }
 
-fn nothing_to_do(planned: &Planned) -> String {
+/// Whether the question can be put that comes before a run.
+pub(super) fn can_ask(arguments: &SwapRoles) -> Result<(), Stop> {
+    if arguments.dry_run || arguments.yes || prompt::can_ask() {
+        return Ok(());
+    }
+    Err(Stop::new(Exit::Usage, "there is no terminal to ask on")
+        .hint("add `--yes` to go on without asking, or `--dry-run` to see the plan"))
+}
+
+pub(super) fn nothing_to_do(planned: &Planned) -> String {
     let roles = planned.snapshot.roles.iter().filter_map(|(environment, state)| {
         state.production().map(|side| format!("{environment}: {side} is production"))
     });
@@ -122,7 +159,7 @@ fn nothing_to_do(planned: &Planned) -> String {
     format!("nothing to do ({})", roles.join(", "))
 }
 
-fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
+pub(super) fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
     let digest = plan.digest();
     match &arguments.plan_digest {
         Some(reviewed) if !digest.is_named_by(reviewed) => Err(Stop::new(
@@ -135,38 +172,47 @@ fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop> {
 }
 
 fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
-    if plan.intent == Intent::Drill {
-        let question = "This rehearses what moves nobody: it restores backups beside the stand-by's data.";
-        return prompt::confirm(question, "yes", yes);
-    }
-    match (&plan.pivot, &plan.release) {
-        (Some(_), _) => {
+    match (&plan.pivot, plan.intent, &plan.release) {
+        (_, Intent::Drill, _) => {
+            let question =
+                "This rehearses what moves nobody: it restores backups beside the stand-by's data.";
+            prompt::confirm(question, "yes", yes)
+        }
+        (None, Intent::Reprotect, _) => {
+            let question = format!(
+                "This writes over the data of the side of {} that was lost, once it is kept.",
+                plan.pair
+            );
+            prompt::confirm(&question, plan.pair.as_str(), yes)
+        }
+        (Some(_), _, _) => {
             prompt::confirm(&format!("This moves the users of {}.", plan.pair), plan.pair.as_str(), yes)
         }
-        (None, Some(release)) => {
+        (None, _, Some(release)) => {
             let question = format!("This deploys {release} to the stand-by and moves nobody.");
             prompt::confirm(&question, plan.pair.as_str(), yes)
         }
-        (None, None) => prompt::confirm("This changes TTLs and moves nobody.", "yes", yes),
+        (None, _, None) => prompt::confirm("This changes TTLs and moves nobody.", "yes", yes),
     }
 }
 
 /// Says how a run left off, and reports it.
 pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &RunEnd) -> Outcome {
-    let engine = &session.engine;
-    let journal = engine.journal().await?;
+    let journal = session.engine.journal().await?;
     let Some(run) = journal.state().run(&end.run) else {
         return Err(Stop::new(Exit::Failed, format!("run {} is not in the journal", end.run)));
     };
+    announce::left_off(&session.engine.ports, run, end).await;
     let report = Report::of(run).against(run, &session.pair.pair);
     let output = arguments.common.output;
     if output == Output::Table {
-        show_roles(engine, session, &journal).await?;
+        show_roles(session, &journal, run).await?;
     }
     render::out(&render::run::report(&report, output)?)?;
     let undid =
         run.plan.steps().any(|step| matches!(run.step(&step.id).back, Some(StepState::Succeeded { .. })));
     match (end.outcome, &end.paused) {
+        (Some(RunOutcome::Undone), _) if run.plan.intent == Intent::Reprotect => Err(not_reprotected(end)),
         (Some(RunOutcome::Undone), _) => Err(undone(end, undid)),
         (Some(outcome), _) => Ok(of_outcome(outcome, undid)),
         (None, Some(PauseReason::Operator)) => {
@@ -177,14 +223,22 @@ pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &Run
     }
 }
 
-async fn show_roles(
-    engine: &Engine,
-    session: &Session,
-    journal: &switchover::journal::Journal,
-) -> Result<(), Stop> {
-    let snapshot = engine.observe(&session.pair.pair.environments, journal.state()).await;
+async fn show_roles(session: &Session, journal: &Journal, run: &RunState) -> Result<(), Stop> {
+    let (engine, environments) = (&session.engine, &session.pair.pair.environments);
+    let snapshot = match (run.plan.intent, run.plan.shifts.first()) {
+        // The other side may be gone.
+        (Intent::Failover, Some(shift)) => engine.observe_lost(environments, journal, Some(&shift.to)).await,
+        (_, Some(_) | None) => engine.observe(environments, journal.state()).await,
+    };
     let roles = render::status::roles(&session.pair.pair, &snapshot, Output::Table);
     render::out(&format!("\n{roles}\n"))
+}
+
+/// What was frozen stays frozen, and what was kept stays kept: doing it again does no harm.
+fn not_reprotected(end: &RunEnd) -> Stop {
+    Stop::new(Exit::Failed, format!("run {} failed: {}", end.run, words(end))).hint(
+        "the side stays as it is and is still owed; mend what failed and run `swap-roles --reprotect` again",
+    )
 }
 
 fn words(end: &RunEnd) -> String {

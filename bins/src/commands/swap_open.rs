@@ -41,6 +41,18 @@ pub(super) async fn abort(session: &Session, arguments: &SwapRoles) -> Outcome {
         return Err(RunError::NothingOpen.into());
     };
     let why = arguments.reason.clone().unwrap_or_else(|| format!("aborted by {}", session.engine.holder));
+    if open.plan.intent == Intent::Failover && open.pivot_crossed() {
+        return Err(Stop::new(
+            Exit::Refused,
+            format!(
+                "failover {} has let the new side take over, and the lost side may hold what it does not",
+                open.id
+            ),
+        )
+        .hint(
+            "go on with `swap-roles --resume`; the way back is `swap-roles --reprotect` and a switchover",
+        ));
+    }
     if !open.pivot_crossed() {
         let question = format!("Run {} ({}) is taken back.", open.id, open.plan.intent);
         prompt::confirm(&question, session.pair.pair.name.as_str(), arguments.yes)?;

@@ -77,6 +77,16 @@ impl Hand<'_> {
         }
     }
 
+    /// Other names for the same files: a sync puts new files in their place and writes into none.
+    pub(super) fn keep_files(&mut self, spec: &ProviderSpec, side: &SideName) {
+        let Some(Tree { path, .. }) = self.tree(spec, side) else { return };
+        let (run, own) = (self.run_by_hand(), quoted(&format!("/{OWN}*")));
+        let (tree, kept) = (quoted(&path), quoted(&format!("{path}/{OWN}-kept-{run}")));
+        self.page.sh(&format!(
+            "rsync --archive --hard-links --exclude={own} --link-dest={tree} {tree}/ {kept}/ && du -sh {kept}"
+        ));
+    }
+
     pub(super) fn sync_files(&mut self, spec: &ProviderSpec, sync: &SyncStore) {
         let (from, to) = (self.tree(spec, sync.direction.from()), self.tree(spec, sync.direction.to()));
         let (Some(from), Some(to)) = (from, to) else { return };

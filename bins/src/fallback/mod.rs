@@ -6,7 +6,9 @@
 //!   names      records and their servers     ──► cloudflare, rfc2136
 //!   checks     what a side is asked
 //!   store      freeze, sync, thaw            ──► files, rclone, postgres, rds, efs
+//!   rescue     a side that is lost, and what it holds when it is back
 //!   delivery   releases, settings, embargoes ──► gitlab, command
+//!   people     who is told, and the role table
 //! ```
 //!
 //! What cannot be said for a kind of provider is said plainly: `By hand: …`.
@@ -22,11 +24,13 @@ mod files;
 mod gitlab;
 mod names;
 mod page;
+mod people;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rclone;
 #[cfg(feature = "rds")]
 mod rds;
+mod rescue;
 #[cfg(feature = "rfc2136")]
 mod rfc2136;
 mod store;
@@ -37,7 +41,7 @@ use std::time::Duration;
 use switchover::action::{Action, Gate, Soak};
 use switchover::config::{PairConfig, Period, ProviderSpec};
 use switchover::observe::Snapshot;
-use switchover::plan::{Plan, Stage, Step};
+use switchover::plan::{Intent, Plan, Stage, Step};
 
 use crate::session::Session;
 use page::Page;
@@ -139,6 +143,20 @@ impl<'a> Hand<'a> {
             "Switchover's journal knows nothing of this. `switchover status` reads the roles from DNS again. What was skipped here with a word, such as a \
              stream that was to turn round, is made up for by `sync-data`.",
         );
+        match self.plan.intent {
+            Intent::Failover => self.page.say(
+                "The side that was lost may hold what the new production does not. Let nothing write to it before it refuses writes and what it holds was \
+                 kept: not an application, not a sync, not a replication that begins again by itself.",
+            ),
+            Intent::Reprotect => self.page.say(
+                "What is owed stays in Switchover's journal until `swap-roles --reprotect` has done the same: it does no harm to do it twice.",
+            ),
+            Intent::Switchover | Intent::Revert | Intent::Sync | Intent::Finalize => self.frozen_by_hand(),
+            Intent::Prepare | Intent::RestoreTtl | Intent::Drill => {}
+        }
+    }
+
+    fn frozen_by_hand(&mut self) {
         if self.plan.steps().any(|step| step.action.as_freeze_store().is_some()) {
             self.page.say(
                 "A side that was frozen by hand counts as one that may hold what the other does not, and no swap is planned. Once you have seen that it \
@@ -165,6 +183,11 @@ impl<'a> Hand<'a> {
             Action::ChangeSettings(change) => self.settings(change),
             Action::Gate(gate) => self.gate(gate),
             Action::Soak(soak) => self.soak(soak),
+            Action::Announce(announce) => self.announce(announce),
+            Action::WriteRoleTable(write) => self.role_table(&write.rows),
+            Action::TakeOver(taken) => self.take_over(taken),
+            Action::FenceLost(fence) => self.fence_lost(fence),
+            Action::KeepData(keep) => self.keep(keep),
         }
     }
 

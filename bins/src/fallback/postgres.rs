@@ -141,6 +141,34 @@ impl Hand<'_> {
         admin.sql(&mut self.page, &thaw);
     }
 
+    /// Nothing flows in any more, and nobody is given a number that the lost side gave to somebody else.
+    pub(super) fn take_over_postgres(&mut self, spec: &ProviderSpec, side: &SideName) {
+        let Some((options, side)) = sided(spec, side) else { return };
+        match options.method {
+            PostgresMethod::Dump => self.page.say("Nothing to do: nothing arrives there but by a restore."),
+            PostgresMethod::Streaming => {
+                let admin = Login::admin(&side);
+                self.page.say("Nothing that the lost side sends arrives any more, also when it is back:");
+                admin.sql(&mut self.page, DISABLE);
+                let gap = options.sequence_gap;
+                self.page.say(&format!(
+                    "Sequences are not in a stream. Each goes {gap} steps past what is known of it; one that counts down is set by hand:"
+                ));
+                admin.sql(&mut self.page, &sequences_past_their_tables(gap));
+            }
+        }
+    }
+
+    /// All of the database in a folder.
+    pub(super) fn keep_postgres(&mut self, spec: &ProviderSpec, side: &SideName) {
+        let Some((options, side)) = sided(spec, side) else { return };
+        let jobs = options.jobs.map_or(4, std::num::NonZeroU32::get);
+        let folder = quoted(&format!("{}-{}-diverged", self.run_by_hand(), side.database));
+        let options = format!(" --format=directory --jobs={jobs} --compress=1 --file={folder}");
+        let dump = Login::admin(&side).call(&mut self.page, "pg_dump", &options);
+        self.page.sh(&format!("{dump}\npg_restore --list {folder} >/dev/null && du -sh {folder}"));
+    }
+
     pub(super) fn sync_postgres(&mut self, spec: &ProviderSpec, sync: &SyncStore) {
         let (Some((options, from)), Some((_, to))) =
             (sided(spec, sync.direction.from()), sided(spec, sync.direction.to()))
@@ -215,6 +243,22 @@ fn sequences(gap: u32) -> String {
         "SELECT pg_catalog.format('SELECT pg_catalog.setval(%L, %s);', pg_catalog.format('%I.%I', schemaname, sequencename), \
          greatest(least(last_value + increment_by * {gap}, max_value), min_value)) \
          FROM pg_catalog.pg_sequences WHERE last_value IS NOT NULL AND schemaname <> '{SCHEMA}'"
+    )
+}
+
+/// Statements that set each sequence past its own value and past the greatest key of the column that it feeds.
+fn sequences_past_their_tables(gap: u32) -> String {
+    format!(
+        "SELECT pg_catalog.format('SELECT pg_catalog.setval(%L, least(greatest(%s, %s) + %s, %s));', pg_catalog.format('%I.%I', s.schemaname, s.sequencename),\n  \
+         CASE WHEN a.attname IS NULL THEN '0' ELSE pg_catalog.format('(SELECT coalesce(max(%I), 0) FROM %I.%I)', a.attname, tn.nspname, t.relname) END,\n  \
+         coalesce(s.last_value, s.start_value), s.increment_by * {gap}, s.max_value)\n\
+         FROM pg_catalog.pg_sequences s JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname\n\
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.sequencename AND c.relkind = 'S'\n\
+         LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid\n  \
+         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')\n\
+         LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace\n\
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid\n\
+         WHERE s.increment_by > 0 AND s.schemaname <> '{SCHEMA}'\n\\gexec\n"
     )
 }
 

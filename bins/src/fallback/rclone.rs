@@ -44,6 +44,15 @@ fn inside(remote: &str, name: &str) -> String {
     quoted(&format!("{remote}{separator}{name}"))
 }
 
+/// Leaves Switchover's own files out, and what it keeps: a pattern without `/**` matches files alone
+/// (<https://rclone.org/filtering/#directory_filter>), and what is in a folder would be deleted.
+fn excludes(freezes: &[&FreezeOptions]) -> String {
+    let own = [format!("/{OWN}*"), format!("/{OWN}*/**")];
+    let patterns = own.into_iter().chain(freezes.iter().map(|freeze| format!("/{}", flag(freeze))));
+    let each: Vec<String> = patterns.map(|pattern| format!("--exclude {}", quoted(&pattern))).collect();
+    each.join(" ")
+}
+
 impl Hand<'_> {
     pub(super) fn freeze_remote(&mut self, spec: &ProviderSpec, side: &SideName) {
         let Some(options) = options(spec) else { return };
@@ -76,16 +85,25 @@ impl Hand<'_> {
         }
     }
 
+    /// A copy within the remote.
+    pub(super) fn keep_remote(&mut self, spec: &ProviderSpec, side: &SideName) {
+        let Some(options) = options(spec) else { return };
+        let Some(Remote { name, freeze }) = remote(&options, side) else { return };
+        let kept = inside(&name, &format!("{OWN}-kept-{}", self.run_by_hand()));
+        let (rclone, excludes, name) = (rclone(&options), excludes(&[&freeze]), quoted(&name));
+        self.page.say("It is done when the last one of these says `0 differences found`.");
+        self.page.sh(&format!(
+            "{rclone} copy --links {excludes} {name} {kept}\n{rclone} check --one-way {excludes} {name} {kept}"
+        ));
+    }
+
     pub(super) fn sync_remote(&mut self, spec: &ProviderSpec, sync: &SyncStore) {
         let Some(options) = options(spec) else { return };
         let sides = [sync.direction.from(), sync.direction.to()].map(|side| remote(&options, side));
         let [Some(from), Some(to)] = sides else { return };
         let dry = if sync.purpose == SyncPurpose::Rehearsal { " --dry-run" } else { "" };
         let rclone = rclone(&options);
-        let excludes =
-            [format!("/{OWN}*"), format!("/{}", flag(&from.freeze)), format!("/{}", flag(&to.freeze))];
-        let excludes: Vec<String> = excludes.iter().map(|own| format!("--exclude {}", quoted(own))).collect();
-        let excludes = excludes.join(" ");
+        let excludes = excludes(&[&from.freeze, &to.freeze]);
         let metadata = if options.metadata { " --metadata" } else { "" };
         let work =
             format!("--transfers {} --checkers {}{metadata} {excludes}", options.transfers, options.checkers);

@@ -77,6 +77,16 @@ impl Hand<'_> {
         self.thaw_database(&Self::login(&freeze, &freeze.admin));
     }
 
+    pub(super) fn keep_rds(&mut self, spec: &ProviderSpec, side: &SideName) {
+        let Some((_, side)) = sided(spec, side) else { return };
+        let (rds, instance, kept) =
+            (rds(&side), quoted(&side.instance), format!("diverged-{}", self.run_by_hand()));
+        self.page.sh(&format!(
+            "{rds} create-db-snapshot --db-instance-identifier {instance} --db-snapshot-identifier {kept}\n\
+             {rds} wait db-snapshot-completed --db-snapshot-identifier {kept}"
+        ));
+    }
+
     pub(super) fn sync_rds(&mut self, spec: &ProviderSpec, sync: &SyncStore) {
         let (Some((options, from)), Some((_, to))) =
             (sided(spec, sync.direction.from()), sided(spec, sync.direction.to()))

@@ -2,7 +2,8 @@
 
 use switchover::action::{FreezeStore, SyncStore, ThawStore};
 use switchover::config::ProviderSpec;
-use switchover::model::StoreRef;
+use switchover::model::{SideName, StoreRef};
+use switchover::plan::Intent;
 use switchover::port::SyncPurpose;
 
 use super::Hand;
@@ -28,15 +29,19 @@ impl<'a> Hand<'a> {
             ));
         }
         self.page.say(&format!("From here on nobody can write to {} on side {}.", freeze.store, freeze.side));
+        self.refuse_writes(spec, &freeze.side);
+    }
+
+    pub(super) fn refuse_writes(&mut self, spec: &ProviderSpec, side: &SideName) {
         match spec.kind.as_str() {
-            "files" => self.freeze_files(spec, &freeze.side),
-            "rclone" => self.freeze_remote(spec, &freeze.side),
+            "files" => self.freeze_files(spec, side),
+            "rclone" => self.freeze_remote(spec, side),
             #[cfg(feature = "postgres")]
-            "postgres" => self.freeze_postgres(spec, &freeze.side),
+            "postgres" => self.freeze_postgres(spec, side),
             #[cfg(feature = "rds")]
-            "rds" => self.freeze_rds(spec, &freeze.side),
+            "rds" => self.freeze_rds(spec, side),
             #[cfg(feature = "efs")]
-            "efs" => self.freeze_efs(spec, &freeze.side),
+            "efs" => self.freeze_efs(spec, side),
             _ => self.unknown("make the application refuse writes, and try one", spec),
         }
     }
@@ -48,7 +53,7 @@ impl<'a> Hand<'a> {
                 "Side {} takes writes from here on. Only if a write to {} on side {fenced} is still refused.",
                 thaw.side, thaw.store
             ),
-            None => format!("Side {} takes writes again.", thaw.side),
+            None => format!("Side {} takes writes from here on.", thaw.side),
         });
         match spec.kind.as_str() {
             "files" => self.thaw_files(spec, &thaw.side),
@@ -66,6 +71,9 @@ impl<'a> Hand<'a> {
     pub(super) fn sync(&mut self, sync: &SyncStore) {
         let Some(spec) = self.store_spec(&sync.store) else { return };
         self.page.say(match sync.purpose {
+            SyncPurpose::Routine if self.plan.intent == Intent::Reprotect => {
+                "Only once what diverged is kept: this writes over it."
+            }
             SyncPurpose::Final => "The last of the data. Only after a write to its source was seen refused.",
             SyncPurpose::Routine => {
                 "May be left out: it only makes a later sync shorter, or can be made up for by `sync-data`."

@@ -1,6 +1,7 @@
 //! Every provider that this program knows: one line each, by port.
 
 mod delivery;
+mod people;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
     kinds.extend(stores::kinds());
     kinds.extend(delivery::kinds());
+    kinds.extend(people::kinds());
     Catalog::new(kinds).map_err(|error| Stop::new(Exit::Failed, error.to_string()))
 }
 
@@ -99,6 +101,12 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     let deliveries = gathered(&mut faults, deliveries);
     let values = setting.values(pair, &mut faults);
     faults.extend(windows_unread(pair));
+    let announcers =
+        pair.announcers.iter().map(|(name, spec)| (name.clone(), setting.announcer(name, spec))).collect();
+    let tables = pair.role_table.iter().map(|spec| ((), spec, setting.role_table(&pair.pair.name, spec)));
+    let role_table = gathered(&mut faults, tables).into_values().next();
+    let pages = pair.status_pages.iter().map(|(name, spec)| (name.clone(), spec, people::status_page(spec)));
+    let status_pages = gathered(&mut faults, pages);
     if !faults.is_empty() {
         return Err(Unready::Providers(faults));
     }
@@ -110,7 +118,21 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
     }
     let ports = journal(config, folder)?;
     let Setting { clock, meter, .. } = setting;
-    Ok(Ports { names, addresses, checks, stores, backups, deliveries, values, clock, meter, ..ports })
+    Ok(Ports {
+        names,
+        addresses,
+        checks,
+        stores,
+        backups,
+        deliveries,
+        values,
+        announcers,
+        role_table,
+        status_pages,
+        clock,
+        meter,
+        ..ports
+    })
 }
 
 /// Opens a configuration's journal and nothing else.
@@ -125,6 +147,9 @@ pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> 
         backups: BTreeMap::new(),
         deliveries: BTreeMap::new(),
         values: BTreeMap::new(),
+        announcers: BTreeMap::new(),
+        role_table: None,
+        status_pages: BTreeMap::new(),
         resolver: Arc::new(Dns::new(DnsOptions::default())),
         state: store,
         clock: Arc::new(TokioClock::new()),

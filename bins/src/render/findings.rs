@@ -12,6 +12,9 @@ fn path(pair: &PairName, place: &Place) -> ConfigPath {
     match place {
         Place::Pair => ConfigPath::pair(pair),
         Place::Side { side } => ConfigPath::side(pair, side, SideField::Addresses),
+        Place::Announcer { announcer } => ConfigPath::announcer(announcer),
+        Place::RoleTable => ConfigPath::role_table(pair),
+        Place::StatusPage { page } => ConfigPath::status_page(page),
         Place::Zone { zone } => ConfigPath::service(&zone.service),
         Place::Environment { environment } => ConfigPath::environment(pair, environment),
         Place::Store { store } => ConfigPath::store(pair, store),

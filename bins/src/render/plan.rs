@@ -9,7 +9,7 @@ use switchover::config::Period;
 use switchover::journal::PairState;
 use switchover::model::{Pair, RecordData, Verification};
 use switchover::observe::Snapshot;
-use switchover::plan::{Intent, Plan, Step};
+use switchover::plan::{Intent, Plan, Step, losses};
 use switchover::port::SyncPurpose;
 use switchover::report::{Estimate, Expected};
 
@@ -84,6 +84,10 @@ fn for_people(document: &Document<'_>, snapshot: &Snapshot, history: &PairState,
     }
     text += &refusal(plan, history);
     text += &document.users_moved.as_ref().map(expected).unwrap_or_default();
+    text += &lost(plan, snapshot);
+    for waiver in &plan.waivers {
+        text += &format!("\nNot waited for, as asked: {}\n", waiver.meaning());
+    }
     for note in &plan.notes {
         text += &format!("\nNote: {note}\n");
     }
@@ -96,6 +100,8 @@ fn title(plan: &Plan) -> String {
         Intent::Revert => format!("Revert the latest switchover of {}", plan.pair),
         Intent::Prepare => format!("Prepare {} for a switchover", plan.pair),
         Intent::RestoreTtl => format!("Restore the TTLs of {}", plan.pair),
+        Intent::Failover => format!("Failover of {}", plan.pair),
+        Intent::Reprotect => format!("Reprotect {}", plan.pair),
         Intent::Sync => format!("Bring the stand-by of {} up to date", plan.pair),
         Intent::Finalize => format!("Finalize the release of {}", plan.pair),
         Intent::Drill => format!("Drill of {}: nobody is moved", plan.pair),
@@ -201,6 +207,17 @@ fn what(step: &Step) -> String {
             let checks = counted(soak.checks.len(), "check");
             format!("for {} after the stage before, {checks} again and again", Period(soak.duration()))
         }
+        Action::Announce(announce) => {
+            format!("{}; nothing waits for it, tried for {} s", announce.moment, step.deadline().as_secs())
+        }
+        Action::WriteRoleTable(write) => counted(write.rows.len(), "row"),
+        Action::TakeOver(taken) => {
+            format!("nothing arrives on {} any more; as of {}", taken.side, taken.as_of.strftime("%F %T UTC"))
+        }
+        Action::FenceLost(fence) => {
+            format!("refuse writes on {} if it answers, within {} s", fence.side, step.deadline().as_secs())
+        }
+        Action::KeepData(keep) => format!("what {} holds, before anything is written over it", keep.side),
     };
     format!("{}: {detail}", step.id)
 }
@@ -260,6 +277,16 @@ fn refusal(plan: &Plan, history: &PairState) -> String {
     format!(
         "\nWrites will be refused for at least {known}, by what earlier runs took; {stores}: never measured\n"
     )
+}
+
+/// What a failover may lose, in words; empty for any other plan.
+fn lost(plan: &Plan, snapshot: &Snapshot) -> String {
+    let losses = losses(plan, snapshot.at);
+    if losses.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = losses.iter().map(|loss| format!("  {loss}\n")).collect();
+    format!("\nWhat may be lost\n{}", lines.concat())
 }
 
 fn counted(count: usize, what: &str) -> String {

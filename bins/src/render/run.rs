@@ -6,7 +6,7 @@ use switchover::report::{Report, run_report};
 
 use super::recovery::sentence;
 use super::table::table;
-use super::{BAD, BOLD, json, styled};
+use super::{BAD, BOLD, WARN, json, styled};
 use crate::args::Output;
 use crate::exit::Stop;
 
@@ -24,6 +24,9 @@ fn for_people(report: &Report) -> String {
     let state = report.outcome.map_or("in progress".to_owned(), |outcome| outcome.to_string());
     let mut text = styled(BOLD, format!("Run {}: {}, {state}", report.run, report.intent));
     text += &format!(" in {:.1} s\n", report.duration().as_secs_f64());
+    for waiver in &report.waivers {
+        text += &format!("Not waited for, as asked: {}.\n", waiver.meaning());
+    }
     let rows = report.timeline.iter().map(|line| {
         let took = line.took_ms.map_or("-".to_owned(), |took| format!("{:.2} s", seconds(took)));
         vec![line.at.strftime("%H:%M:%S%.3f").to_string(), took, line.what.clone(), line.result.clone()]
@@ -56,6 +59,15 @@ fn figures(report: &Report) -> String {
             None => format!("from {} on; no end is known", window.from.strftime("%F %T")),
         };
         text += &format!("Writes to {} were refused {how_long}.\n", window.store);
+    }
+    for loss in &report.losses {
+        text += &format!("{}.\n", loss.told());
+    }
+    for owed in &report.owed {
+        text += &format!("{}: {owed}.\n", styled(WARN, "Owed"));
+    }
+    for kept in &report.kept {
+        text += &format!("{}: what diverged on {} is kept as {}.\n", kept.store, kept.side, kept.place);
     }
     text += &slowest(report).unwrap_or_default();
     for probe in &report.probes {

@@ -24,6 +24,7 @@ fn help_of_both_programs_and_of_every_command() {
         "switchover history --help",
         "switchover report --help",
         "switchover verify --help",
+        "switchover announce --help",
         "switchover timers --help",
         "switchover backups --help",
         "switchover config --help",

@@ -16,7 +16,7 @@ use crate::support::{Home, Ran};
 const FILE: &str = include_str!("../../../examples/gigadb/sandbox.toml");
 
 /// What a person saw, without what differs from run to run for stores.
-fn golden(ran: &Ran) -> String {
+pub(crate) fn golden(ran: &Ran) -> String {
     let mut text = ran.golden();
     for (pattern, replacement) in [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "TIME"),
@@ -32,7 +32,7 @@ fn golden(ran: &Ran) -> String {
 }
 
 /// The same for tables with an age, which grows while one looks.
-fn ageless(ran: &Ran) -> String {
+pub(crate) fn ageless(ran: &Ran) -> String {
     let text = golden(ran);
     Regex::new(r"(frozen|takes writes)( +|[ |]+)\d+[smh]( \d+[smh])*\b")
         .unwrap()
@@ -41,7 +41,7 @@ fn ageless(ran: &Ran) -> String {
 }
 
 impl Stand {
-    fn tree(&self, side: &str, environment: &str) -> PathBuf {
+    pub(crate) fn tree(&self, side: &str, environment: &str) -> PathBuf {
         self.home.path("trees").join(side).join(environment)
     }
 
@@ -60,7 +60,7 @@ impl Stand {
     }
 
     /// Syncs both environments, as cron does: nothing is said.
-    fn synced(&self) {
+    pub(crate) fn synced(&self) {
         let ran = self.run("sync-data").ends(0);
         assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""), "nobody watches, and all is well");
     }
@@ -213,9 +213,9 @@ fn a_swap_takes_the_data_along_and_the_next_sync_flows_the_other_way() {
 }
 
 /// Steps of one stage start and end in any order.
-fn in_one_order(report: &str) -> String {
+pub(crate) fn in_one_order(report: &str) -> String {
     let mut lines: Vec<&str> = report.lines().collect();
-    let is_row = |line: &&str| line.starts_with("TIME ");
+    let is_row = |line: &&str| line.starts_with("TIME ") || line.starts_with("| TIME ");
     for group in lines.chunk_by_mut(|one, other| is_row(one) == is_row(other)) {
         if group.iter().all(is_row) {
             group.sort_unstable();

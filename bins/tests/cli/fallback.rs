@@ -1,5 +1,8 @@
 //! The fallback plan: what it says, and that a pair is swapped by nothing but its commands.
 
+mod lost;
+mod people;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -30,12 +33,18 @@ fn blocks(text: &str) -> Vec<String> {
 
 /// Runs commands as a person does, in one shell, with the token in a variable.
 fn typed(stand: &Stand, commands: &[String]) -> Ran {
+    typed_with(stand, commands, &[])
+}
+
+/// The same with more variables.
+fn typed_with(stand: &Stand, commands: &[String], variables: &[(&str, &str)]) -> Ran {
     let script = stand.home.path("typed.sh");
     fs::write(&script, commands.join("\n")).unwrap();
     let output = Command::new("sh")
         .args(["-eu", script.to_str().unwrap()])
         .current_dir(stand.home.path("."))
         .env("CLOUDFLARE_API_TOKEN", TOKEN)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     Ran::of("sh typed.sh", &output)

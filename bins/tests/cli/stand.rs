@@ -97,6 +97,13 @@ impl Stand {
         Self::told(seed, Home::new(), names)
     }
 
+    /// The pair's names alone, with more at the end of the configuration, in a folder that is there already.
+    pub(crate) fn names_and(more: &str, home: Home) -> Self {
+        let text = std::fs::read_to_string(root().join("examples/gigadb/sandbox.toml")).unwrap();
+        let names = text.split_once(DATA).map_or(text.as_str(), |(names, _)| names);
+        Self::told(seed(), home, &format!("{names}\n{more}"))
+    }
+
     /// The pair with its data: files in Hong Kong, nothing in Sydney.
     pub(crate) fn with_data() -> Self {
         Self::with_data_and(|text| text)

@@ -32,6 +32,13 @@ pub struct Deploy {
     pub after: Option<DeploymentId>,
 }
 
+/// What knows the releases of a side, or what to say where nothing does.
+fn releases<'p>(context: &Context<'p>, side: &SideName) -> Result<&'p Arc<dyn Releases>, String> {
+    let delivery = context.ports.deliveries.get(side);
+    let releases = delivery.and_then(|delivery| delivery.releases.as_ref());
+    releases.ok_or_else(|| format!("side {side} has no releases"))
+}
+
 /// Starts the deployment once, and follows it to its end.
 #[derive(Debug)]
 pub(super) struct Deploying<'a> {
@@ -45,16 +52,10 @@ impl<'a> Deploying<'a> {
         Self { action, following: None }
     }
 
-    fn releases<'p>(&self, context: &Context<'p>, side: &SideName) -> Result<&'p Arc<dyn Releases>, String> {
-        let delivery = context.ports.deliveries.get(side);
-        let releases = delivery.and_then(|delivery| delivery.releases.as_ref());
-        releases.ok_or_else(|| format!("side {side} has no releases"))
-    }
-
     async fn sight(&mut self, context: &Context<'_>) -> Result<Look, Look> {
         let Deploy { side, other, environment, .. } = self.action;
-        let ours = self.releases(context, side).map_err(Look::Refused)?;
-        let theirs = self.releases(context, other).map_err(Look::Refused)?;
+        let ours = releases(context, side).map_err(Look::Refused)?;
+        let theirs = releases(context, other).map_err(Look::Refused)?;
         let (here, there) = join(ours.read(environment), theirs.read(environment)).await;
         let unseen = |error: ReleaseError| release_unseen(&error);
         let (here, there) = (here.map_err(unseen)?, there.map_err(unseen)?);
@@ -136,7 +137,7 @@ impl Perform for Deploying<'_> {
     }
 
     async fn act(&mut self, context: &Context<'_>) -> Acted {
-        let releases = match self.releases(context, &self.action.side) {
+        let releases = match releases(context, &self.action.side) {
             Ok(releases) => releases,
             Err(why) => return Acted::Refused(why),
         };
@@ -155,6 +156,6 @@ impl Perform for Deploying<'_> {
     }
 
     fn in_flight(&self, context: &Context<'_>) -> Duration {
-        self.releases(context, &self.action.side).map(|releases| releases.in_flight()).unwrap_or_default()
+        releases(context, &self.action.side).map(|releases| releases.in_flight()).unwrap_or_default()
     }
 }

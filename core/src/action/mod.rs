@@ -1,12 +1,15 @@
 //! The kinds of action, one file each: what it is as data, how it is looked at, and how it is done.
 
+mod announce;
 mod await_records;
 mod change_records;
 mod change_settings;
 mod deploy;
+mod fence_lost;
 mod freeze_store;
 mod gate;
 mod hold;
+mod keep_data;
 mod perform;
 mod prove_frozen;
 mod remote;
@@ -16,18 +19,24 @@ mod soak;
 mod store;
 mod switch_schedules;
 mod sync_store;
+mod take_over;
 mod thaw_store;
 mod verify_backup;
+mod write_role_table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use announce::ANNOUNCE_DEADLINE;
+pub use announce::Announce;
 pub use await_records::{AwaitRecords, ExpectedName, Servers};
 pub use change_records::{ChangeRecords, PlannedChange, Purpose};
 pub use change_settings::{ChangeSettings, PlannedSetting};
 pub use deploy::Deploy;
+pub use fence_lost::FenceLost;
 pub use freeze_store::FreezeStore;
 pub use gate::{Gate, Window};
 pub use hold::Hold;
+pub use keep_data::KeepData;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
 pub use prove_frozen::ProveFrozen;
 pub use run_checks::{PlannedCheck, RunChecks};
@@ -35,8 +44,11 @@ pub use set_embargo::{Rule, SetEmbargo};
 pub use soak::Soak;
 pub use switch_schedules::{PlannedSchedule, SwitchSchedules};
 pub use sync_store::SyncStore;
+pub use take_over::TakeOver;
 pub use thaw_store::ThawStore;
 pub use verify_backup::VerifyBackup;
+pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
+pub use write_role_table::WriteRoleTable;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +84,16 @@ pub enum Action {
     Gate(Gate),
     /// Watch the new production.
     Soak(Soak),
+    /// Tell people of a moment of the run.
+    Announce(Announce),
+    /// Make the role table in a document true.
+    WriteRoleTable(WriteRoleTable),
+    /// Make the stand-by's copy of a store one that stands alone.
+    TakeOver(TakeOver),
+    /// Try to refuse writes to a store on a side that may be gone.
+    FenceLost(FenceLost),
+    /// Keep what a side of a store holds.
+    KeepData(KeepData),
 }
 
 impl Action {
@@ -93,7 +115,17 @@ impl Action {
             Self::ChangeSettings(action) => Box::new(change_settings::Changing::new(action)),
             Self::Gate(action) => Box::new(gate::Waiting::new(action)),
             Self::Soak(action) => Box::new(soak::Soaking::new(action)),
+            Self::Announce(action) => Box::new(announce::Announcing::new(action)),
+            Self::WriteRoleTable(action) => Box::new(write_role_table::Writing::new(action)),
+            Self::TakeOver(action) => Box::new(take_over::TakingOver::new(action)),
+            Self::FenceLost(action) => Box::new(fence_lost::Fencing::new(action)),
+            Self::KeepData(action) => Box::new(keep_data::Keeping::new(action)),
         }
+    }
+
+    /// Whether it goes on beside its stage and whatever follows, so that nothing waits for it before the end of the run.
+    pub fn is_aside(&self) -> bool {
+        self.as_announce().is_some()
     }
 
     /// The change of records, if it is one.
@@ -169,5 +201,30 @@ impl Action {
     /// The soak, if it is one.
     pub fn as_soak(&self) -> Option<&Soak> {
         if let Self::Soak(action) = self { Some(action) } else { None }
+    }
+
+    /// The announcement, if it is one.
+    pub fn as_announce(&self) -> Option<&Announce> {
+        if let Self::Announce(action) = self { Some(action) } else { None }
+    }
+
+    /// The writing of the role table, if it is that.
+    pub fn as_write_role_table(&self) -> Option<&WriteRoleTable> {
+        if let Self::WriteRoleTable(action) = self { Some(action) } else { None }
+    }
+
+    /// The takeover, if it is one.
+    pub fn as_take_over(&self) -> Option<&TakeOver> {
+        if let Self::TakeOver(action) = self { Some(action) } else { None }
+    }
+
+    /// The fence at a side that may be gone, if it is one.
+    pub fn as_fence_lost(&self) -> Option<&FenceLost> {
+        if let Self::FenceLost(action) = self { Some(action) } else { None }
+    }
+
+    /// What is kept, if it is that.
+    pub fn as_keep_data(&self) -> Option<&KeepData> {
+        if let Self::KeepData(action) = self { Some(action) } else { None }
     }
 }

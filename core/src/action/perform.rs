@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::execute::StopSignal;
 use crate::journal::{Fact, Journal};
-use crate::model::RunId;
+use crate::model::{Announcement, RunId};
 use crate::port::{Overseer, Ports};
 
 /// What an action may know of its run.
@@ -29,6 +29,10 @@ pub(crate) struct Context<'a> {
     pub(crate) overseer: Box<dyn Overseer + 'a>,
     /// Whether somebody asked to stop.
     pub(crate) stop: &'a StopSignal,
+    /// Whether what goes on beside the stages shall come to its end.
+    pub(crate) hurry: &'a StopSignal,
+    /// What people are told, where the action tells them.
+    pub(crate) announcement: Option<Announcement>,
     /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
     pub(crate) leases: &'a Mutex<()>,
     /// The pair's journal, for what others said in it meanwhile.

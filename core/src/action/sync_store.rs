@@ -12,7 +12,7 @@ use super::perform::{doubling, milliseconds};
 use super::store::{IN_FLIGHT, failed, find, inspect, run_out, side};
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
-use crate::model::{BackupKey, Direction, Manifest, RunId, StoreRef, Verification};
+use crate::model::{BackupKey, Direction, Manifest, StoreRef, Verification};
 use crate::port::{Access, Copied, DataError, Inspection, SyncOrder, SyncPurpose, Synced};
 
 /// A sync of a store.
@@ -91,7 +91,7 @@ impl<'a> Syncing<'a> {
         }
         let source = side(inspection, &action.store, action.direction.from())?;
         let target = side(inspection, &action.store, action.direction.to())?;
-        if self.arrived(context.run, inspection, target.copied.as_ref()) {
+        if self.arrived(context, inspection, target.copied.as_ref()) {
             return Ok(Look::Done(vec![self.fact(target.copied.as_ref())]));
         }
         if let Some(synced) = &self.synced {
@@ -119,13 +119,20 @@ impl<'a> Syncing<'a> {
         }
     }
 
-    /// Whether the stand-by holds what this run shall bring, by what stands beside the data itself.
-    fn arrived(&self, run: &RunId, inspection: &Inspection, copied: Option<&Copied>) -> bool {
-        let from = self.action.direction.from();
+    /// Whether the stand-by holds what this step shall bring, by what stands beside the data itself.
+    fn arrived(&self, context: &Context<'_>, inspection: &Inspection, copied: Option<&Copied>) -> bool {
+        let (run, from) = (context.run, self.action.direction.from());
+        // What an earlier stage of this run brought is no reason to bring nothing now: days may lie between the two.
+        let now = |copied: &Copied| {
+            self.action.purpose == SyncPurpose::Final
+                || self.synced.is_some()
+                || copied.as_of >= context.anchor
+        };
         let flows = inspection.stream.as_ref().is_none_or(|stream| stream.running && stream.from == *from);
         let copied = copied.is_some_and(|copied| {
             copied.run == *run
                 && copied.from == *from
+                && now(copied)
                 // How it was compared is told and not asked for: a file system that replicates itself compares nothing.
                 && (copied.complete || self.action.purpose != SyncPurpose::Final)
         });

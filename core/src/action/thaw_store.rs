@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::perform::doubling;
-use super::store::{IN_FLIGHT, failed, find, inspect, is_fenced, side};
+use super::store::{IN_FLIGHT, failed, find, inspect, is_fenced, side, unseen};
 use super::{Acted, Context, Look, Perform};
 use crate::model::{SideName, StoreRef};
 use crate::port::Access;
@@ -20,7 +20,7 @@ pub struct ThawStore {
     /// The side that shall take writes.
     pub side: SideName,
     /// The side that must be seen fenced before: never are both sides writable. `None` where a freeze is taken back and the other
-    /// side is as it was before.
+    /// side is as it was before, and where the other side is lost: it is not asked then.
     pub fenced: Option<SideName>,
 }
 
@@ -34,25 +34,38 @@ impl<'a> Thawing<'a> {
         Self { action }
     }
 
+    /// Looks at the side that is thawed, and at no other.
+    async fn alone(&self, context: &Context<'_>) -> Result<Look, Look> {
+        let found = find(context, &self.action.store).map_err(Look::Refused)?;
+        let seen = found.look(&self.action.side).await.map_err(|error| unseen(&error))?;
+        let open = takes_writes(&seen.side.access);
+        Ok(if open { Look::Done(Vec::new()) } else { Look::Ready { partial: false } })
+    }
+
     async fn sight(&self, context: &Context<'_>) -> Result<Look, Look> {
         let ThawStore { store, side: thawed, fenced } = self.action;
+        let Some(other) = fenced else { return self.alone(context).await };
         let inspection = inspect(context, store).await?;
         let seen = side(&inspection, store, thawed)?;
-        match &seen.access {
-            Access::Writable | Access::Unguarded => return Ok(Look::Done(Vec::new())),
-            Access::Frozen { .. } | Access::Lapsed { .. } => {}
+        if takes_writes(&seen.access) {
+            return Ok(Look::Done(Vec::new()));
         }
-        if let Some(other) = fenced {
-            let opposite = side(&inspection, store, other)?;
-            if !is_fenced(&opposite.access) {
-                let why = format!(
-                    "{}: side {other} is not frozen for good, so letting side {thawed} take writes could leave both writable",
-                    opposite.place
-                );
-                return Ok(Look::NotReady { why, partial: false });
-            }
+        let opposite = side(&inspection, store, other)?;
+        if !is_fenced(&opposite.access) {
+            let why = format!(
+                "{}: side {other} is not frozen for good, so letting side {thawed} take writes could leave both writable",
+                opposite.place
+            );
+            return Ok(Look::NotReady { why, partial: false });
         }
         Ok(Look::Ready { partial: false })
+    }
+}
+
+fn takes_writes(access: &Access) -> bool {
+    match access {
+        Access::Writable | Access::Unguarded => true,
+        Access::Frozen { .. } | Access::Lapsed { .. } => false,
     }
 }
 

@@ -22,18 +22,37 @@ pub enum PortKind {
     Store,
     /// Brings releases and settings to a side: `delivery = …`.
     Delivery,
+    /// Tells people: `[announce.…]`.
+    Announcer,
+    /// Holds the role table: `role_table` of a pair.
+    RoleTable,
+    /// Says how a system is that pairs stand on: `[status_pages.…]`.
+    StatusPage,
 }
 
 impl PortKind {
     /// Every port that a file configures.
-    pub const ALL: [Self; 6] =
-        [Self::Names, Self::Addresses, Self::Check, Self::State, Self::Store, Self::Delivery];
+    pub const ALL: [Self; 9] = [
+        Self::Names,
+        Self::Addresses,
+        Self::Check,
+        Self::State,
+        Self::Store,
+        Self::Delivery,
+        Self::Announcer,
+        Self::RoleTable,
+        Self::StatusPage,
+    ];
 
     /// The keys of a provider's table that are core's own, so that no provider may have them.
     pub(super) fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Names => &[raw::PROVIDER, "zones", "authorities"],
-            Self::Addresses | Self::Check | Self::State | Self::Delivery => &[raw::PROVIDER],
+            Self::Addresses | Self::Check | Self::State | Self::Delivery | Self::Announcer => {
+                &[raw::PROVIDER]
+            }
+            Self::RoleTable => &[raw::PROVIDER, "environments"],
+            Self::StatusPage => &[raw::PROVIDER, "gate"],
             Self::Store => &raw::STORE_KEYS,
         }
     }
@@ -48,6 +67,9 @@ impl fmt::Display for PortKind {
             Self::State => "state store",
             Self::Store => "store",
             Self::Delivery => "delivery",
+            Self::Announcer => "announcer",
+            Self::RoleTable => "role table",
+            Self::StatusPage => "status page",
         })
     }
 }

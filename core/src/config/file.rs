@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use super::document::Node;
 use super::{ConfigPath, KindName, SecretRef, Source, Warning, lint};
-use crate::model::{CheckName, Pair, PairName, ServiceName, SettingRef, SideName, StoreRef};
+use crate::model::{
+    AnnouncerName, CheckName, Pair, PairName, ServiceName, SettingRef, SideName, StatusPageName, StoreRef,
+};
 use crate::near::nearest;
 use crate::retention::Policy;
 
@@ -41,6 +43,12 @@ pub struct PairConfig {
     pub deliveries: BTreeMap<SideName, ProviderSpec>,
     /// What each setting says, by role.
     pub settings: BTreeMap<SettingRef, SettingSpec>,
+    /// The provider of each of [`Pair::announce`].
+    pub announcers: BTreeMap<AnnouncerName, ProviderSpec>,
+    /// The provider of its role table, if it has one.
+    pub role_table: Option<ProviderSpec>,
+    /// The provider of each of [`Pair::status_pages`].
+    pub status_pages: BTreeMap<StatusPageName, ProviderSpec>,
 }
 
 /// Where a setting's value is.

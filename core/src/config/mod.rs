@@ -23,6 +23,7 @@ mod resolve;
 mod scalar;
 mod schema;
 mod source;
+mod template;
 mod validate;
 
 pub use catalog::{Catalog, CatalogError, Kind, KindName, PortKind};
@@ -35,6 +36,7 @@ pub use problem::{Problem, Problems};
 pub use scalar::{Period, PeriodError, SecretRef};
 pub use schema::schema;
 pub use source::{Position, Source};
+pub use template::{Template, TemplateError};
 
 #[cfg(test)]
 mod tests;

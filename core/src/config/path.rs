@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{CheckName, EnvironmentName, PairName, Role, ServiceName, SideName, StoreRef};
+use crate::model::{
+    AnnouncerName, CheckName, EnvironmentName, PairName, Role, ServiceName, SideName, StatusPageName,
+    StoreRef,
+};
 
 /// One step from a table or a list to what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +114,21 @@ impl ConfigPath {
     /// A check's table.
     pub fn check(check: &CheckName) -> Self {
         Self::root().key("checks").key(check.as_str())
+    }
+
+    /// An announcer's table.
+    pub fn announcer(announcer: &AnnouncerName) -> Self {
+        Self::root().key("announce").key(announcer.as_str())
+    }
+
+    /// A status page's table.
+    pub fn status_page(page: &StatusPageName) -> Self {
+        Self::root().key("status_pages").key(page.as_str())
+    }
+
+    /// The table of a pair's role table.
+    pub fn role_table(pair: &PairName) -> Self {
+        Self::pair(pair).key("role_table")
     }
 
     /// A pair's table.

@@ -28,6 +28,12 @@ pub(super) struct File {
     /// Checks, each under a name of your own; endpoints refer to them.
     #[schemars(default)]
     checks: BTreeMap<String, CheckTable>,
+    /// Ways of telling people, each under a name of your own; pairs refer to them.
+    #[schemars(default)]
+    announce: BTreeMap<String, AnnouncerTable>,
+    /// Status pages of the systems that pairs stand on, each under a name of your own; pairs refer to them.
+    #[schemars(default)]
+    status_pages: BTreeMap<String, StatusPageTable>,
     /// The pairs: one service each, on two infrastructures.
     pair: BTreeMap<String, Pair>,
 }
@@ -43,6 +49,14 @@ struct Pair {
     /// How often the probe fetches.
     #[schemars(default)]
     probe: Probe,
+    /// The names of those ways of telling people that tell of its swaps.
+    #[schemars(default)]
+    announce: Vec<String>,
+    /// The names of the status pages that are looked at before a swap.
+    #[schemars(default)]
+    status_pages: Vec<String>,
+    /// The document that says which side is production, kept true by every swap.
+    role_table: Option<RoleTableTable>,
     /// The two infrastructures, by names of their own: never those of a role.
     sides: BTreeMap<String, Side>,
     /// The environments (live, staging, …) in the order in which they are swapped and shown.
@@ -164,6 +178,9 @@ struct Probe {
 struct Side {
     /// What people call the project behind it; shown in the role table.
     project: Option<String>,
+    /// More columns of the role table, by their headings, such as `"AWS profile" = "Upstream"`.
+    #[schemars(default)]
+    columns: BTreeMap<String, String>,
     /// Where its named addresses are looked up.
     addresses: AddressesTable,
     /// What brings releases and settings to it: deployments, the change embargo, variables, schedules.
@@ -200,6 +217,26 @@ pub(super) struct Service {
     /// if left out.
     #[schemars(default)]
     authorities: Vec<String>,
+}
+
+/// What core reads of a role table's own table, beside the provider's own options.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct RoleTable {
+    /// The environments that it shows; all of the pair's if left out.
+    #[schemars(default)]
+    environments: Vec<String>,
+}
+
+/// What core reads of a status page's table, beside the provider's own options.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct StatusPage {
+    /// Whether no swap is planned while it says that something is wrong, or says nothing; a warning if left out.
+    #[schemars(default)]
+    gate: bool,
 }
 
 /// The keys of a store's table that are core's own.
@@ -273,6 +310,9 @@ pub(super) fn definition(port: PortKind) -> &'static str {
         PortKind::State => "StateStore",
         PortKind::Store => "Store",
         PortKind::Delivery => "Delivery",
+        PortKind::Announcer => "Announcer",
+        PortKind::RoleTable => "RoleTable",
+        PortKind::StatusPage => "StatusPage",
     }
 }
 
@@ -303,3 +343,6 @@ provider_table!(CheckTable, PortKind::Check);
 provider_table!(StateTable, PortKind::State);
 provider_table!(StoreTable, PortKind::Store);
 provider_table!(DeliveryTable, PortKind::Delivery);
+provider_table!(AnnouncerTable, PortKind::Announcer);
+provider_table!(RoleTableTable, PortKind::RoleTable);
+provider_table!(StatusPageTable, PortKind::StatusPage);

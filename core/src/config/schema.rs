@@ -14,13 +14,21 @@ pub fn schema(catalog: &Catalog) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let service = Value::from(raw::Service::json_schema(&mut generator));
     let store = Value::from(raw::Store::json_schema(&mut generator));
+    let role_table = Value::from(raw::RoleTable::json_schema(&mut generator));
+    let status_page = Value::from(raw::StatusPage::json_schema(&mut generator));
     let mut file = Value::from(generator.into_root_schema_for::<raw::File>());
     let mut definitions = Map::new();
     for port in PortKind::ALL {
         let own = match port {
             PortKind::Names => service.clone(),
             PortKind::Store => store.clone(),
-            PortKind::Addresses | PortKind::Check | PortKind::State | PortKind::Delivery => json!({}),
+            PortKind::RoleTable => role_table.clone(),
+            PortKind::StatusPage => status_page.clone(),
+            PortKind::Addresses
+            | PortKind::Check
+            | PortKind::State
+            | PortKind::Delivery
+            | PortKind::Announcer => json!({}),
         };
         let kinds: Vec<Value> = catalog.of(port).map(|kind| table(kind, &own, &mut definitions)).collect();
         let description = format!("The {port}, by its `provider`.");

@@ -85,13 +85,19 @@ impl Engine {
         Journal::open(&self.pair.name, &self.ports).await
     }
 
-    /// Looks at these environments and understands what is there. Changes nothing.
+    /// Looks at these environments and understands what is there: names, addresses and stores. Changes nothing.
     pub async fn observe(&self, environments: &[Environment], history: &PairState) -> Snapshot {
+        let observation = look(&self.pair, &self.ports, environments, Depth::Glance).await;
+        assess(&self.pair, &observation, history)
+    }
+
+    /// As [`Engine::observe`], and looks at releases, embargoes, settings and schedules. Changes nothing.
+    pub async fn survey(&self, environments: &[Environment], history: &PairState) -> Snapshot {
         let observation = look_at_all(&self.pair, &self.ports, environments, Depth::Glance).await;
         assess(&self.pair, &observation, history)
     }
 
-    /// Looks at what a sync needs: roles, and the stores, for everything that could stop it. Changes nothing.
+    /// As [`Engine::observe`], and looks at the stores for everything that could stop a sync. Changes nothing.
     pub async fn inspect(&self, environments: &[Environment], history: &PairState) -> Snapshot {
         let observation = look(&self.pair, &self.ports, environments, Depth::Preflight).await;
         assess(&self.pair, &observation, history)

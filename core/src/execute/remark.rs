@@ -135,16 +135,11 @@ impl Engine {
     }
 }
 
-/// The gate that the run has not gone through.
 fn gate(run: &RunState) -> Result<&Gate, RemarkError> {
-    let stages = run.plan.stages.iter().enumerate();
-    let steps = stages.flat_map(|(place, stage)| stage.steps.iter().map(move |step| (place, step)));
-    let found = steps.filter_map(|(place, step)| Some((place, step, step.action.as_gate()?))).next();
-    let Some((place, step, gate)) = found else { return Err(RemarkError::NotAsked(run.id.clone())) };
-    if run.turned_back.is_some() || run.is_settled(place, step, crate::journal::Way::Forward) {
-        return Err(RemarkError::TooLate(run.id.clone()));
+    if !run.plan.steps().any(|step| step.action.as_gate().is_some()) {
+        return Err(RemarkError::NotAsked(run.id.clone()));
     }
-    Ok(gate)
+    run.open_gate().ok_or_else(|| RemarkError::TooLate(run.id.clone()))
 }
 
 fn approve(

@@ -6,9 +6,10 @@ use futures_util::future::{self, Either, join_all, join3};
 use futures_util::lock::Mutex;
 
 use super::approach::Approach;
+use super::aside::Asides;
 use super::probe::Probe;
 use super::step::StepEnd;
-use super::{Engine, HOLD, Progress, RunEnd, RunError};
+use super::{Engine, HOLD, Progress, RunEnd, RunError, StopSignal};
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, PauseReason, RunState, StepState, Way};
 use crate::model::RunId;
 use crate::plan::{OnFailure, Plan, Stage, Step};
@@ -23,6 +24,8 @@ pub(super) struct Run<'e> {
     pub(super) journal: Mutex<Journal>,
     /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
     pub(super) leases: Mutex<()>,
+    /// Whether what goes on beside the stages shall come to its end.
+    pub(super) hurry: StopSignal,
     /// Whether the plan freezes anything.
     pub(super) freezes: bool,
     pub(super) requests_before: u64,
@@ -43,8 +46,8 @@ impl<'e> Run<'e> {
         let requests_before = engine.ports.meter.total();
         let since = engine.ports.clock.monotonic();
         let freezes = plan.steps().any(|step| step.action.as_freeze_store().is_some());
-        let (journal, leases) = (Mutex::new(journal), Mutex::new(()));
-        Ok(Self { engine, id: id.clone(), plan, journal, leases, freezes, requests_before, since })
+        let (journal, leases, hurry) = (Mutex::new(journal), Mutex::new(()), StopSignal::default());
+        Ok(Self { engine, id: id.clone(), plan, journal, leases, hurry, freezes, requests_before, since })
     }
 
     /// Walks until the run is over or has to wait, with a heartbeat and the probe beside it.
@@ -121,12 +124,20 @@ impl<'e> Run<'e> {
     }
 
     async fn forward(&self) -> Result<Forward, JournalError> {
+        let mut asides = Asides::default();
+        let end = self.stages(&mut asides).await?;
+        self.come_to_an_end(asides, &end).await?;
+        Ok(end)
+    }
+
+    async fn stages<'a>(&'a self, asides: &mut Asides<'a>) -> Result<Forward, JournalError> {
         for (place, stage) in self.plan.stages.iter().enumerate() {
             if self.engine.stop.is_stopped() {
                 return Ok(Forward::Stopped);
             }
             self.engine.watcher.on(&Progress::Stage { stage, place });
-            match self.stage(place, stage).await? {
+            asides.begin(stage.aside().map(|step| self.aside(place, step)));
+            match asides.beside(self.stage(place, stage)).await? {
                 Forward::Done => {}
                 end @ (Forward::Stopped | Forward::Failed(_)) => return Ok(end),
             }
@@ -138,11 +149,11 @@ impl<'e> Run<'e> {
         let ends = if self.can_still_turn_back(place).await {
             self.all_or_none(place, stage).await?
         } else {
-            let steps = stage.steps.iter().map(|step| self.step(place, step, Way::Forward));
+            let steps = stage.at_once().map(|step| self.step(place, step, Way::Forward));
             join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?
         };
         let mut end = Forward::Done;
-        for (step, ended) in stage.steps.iter().zip(ends) {
+        for (step, ended) in stage.at_once().zip(ends) {
             match (ended, step.on_failure) {
                 (StepEnd::Done, OnFailure::Stop | OnFailure::Note)
                 | (StepEnd::Failed(_), OnFailure::Note) => {}
@@ -167,7 +178,7 @@ impl<'e> Run<'e> {
     /// Looks at every step before the first one acts, and begins none if one cannot be done: a zone that somebody edited since
     /// the plan was made must not leave the pair half swapped.
     async fn all_or_none(&self, place: usize, stage: &Stage) -> Result<Vec<StepEnd>, JournalError> {
-        let looks = stage.steps.iter().map(|step| self.approach(place, step, Way::Forward));
+        let looks = stage.at_once().map(|step| self.approach(place, step, Way::Forward));
         let approaches = join_all(looks).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let none = approaches.iter().any(Approach::is_blocked);
         let steps = approaches.into_iter().map(async |approach| match approach {
@@ -211,7 +222,7 @@ impl<'e> Run<'e> {
     }
 }
 
-enum Forward {
+pub(super) enum Forward {
     Done,
     Stopped,
     Failed(String),

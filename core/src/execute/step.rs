@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Progress;
 use super::approach::{Approach, Seen};
+use super::aside::announcement;
 use super::oversee::StepOverseer;
 use super::run::Run;
 use crate::action::{Acted, Action, Context, Look, Perform};
@@ -113,10 +114,13 @@ impl Run<'_> {
     }
 
     pub(super) async fn context<'a>(&'a self, place: usize, step: &'a Step, action: &Action) -> Context<'a> {
-        let (anchor, accepted, began) = self
+        let (anchor, accepted, began, announcement) = self
             .with_state(|state| {
-                let before = place.checked_sub(1).and_then(|before| state.stage_done(before));
-                (before.unwrap_or(state.started), accepted(state, action), state.started)
+                // A stage of nothing but what goes on beside it ends never: the one before it counts.
+                let before = (0..place).rev().find_map(|before| state.stage_done(before));
+                let anchor = before.unwrap_or(state.started);
+                let announcement = announcement(state, action, anchor);
+                (anchor, accepted(state, action), state.started, announcement)
             })
             .await;
         Context {
@@ -127,6 +131,8 @@ impl Run<'_> {
             accepted,
             overseer: Box::new(StepOverseer { run: self, step }),
             stop: &self.engine.stop,
+            hurry: &self.hurry,
+            announcement,
             leases: &self.leases,
             journal: &self.journal,
             requests_before: self.requests_before,
@@ -190,7 +196,7 @@ impl Run<'_> {
             }
             Call::None => {}
         }
-        if self.engine.stop.is_stopped() {
+        if self.must_stop(walk.step) {
             return Ok(Some(StepEnd::Stopped));
         }
         // Before every call and not only the first: whoever lost the pair meanwhile learns it here, and makes no call.
@@ -321,11 +327,16 @@ impl Run<'_> {
         self.engine.watcher.on(&Progress::Waits { step, why: &walk.last, elapsed });
     }
 
+    /// Whether somebody asked to stop, or the step only goes on beside stages that are over.
+    fn must_stop(&self, step: &Step) -> bool {
+        self.engine.stop.is_stopped() || step.action.is_aside() && self.hurry.is_stopped()
+    }
+
     /// Sleeps in slices; says whether somebody asked to stop and stopping here is safe.
     async fn sleep(&self, walk: &Walk<'_>, pause: Duration) -> bool {
         let mut left = pause;
         while !left.is_zero() {
-            if self.engine.stop.is_stopped() && walk.call != Call::Accepted {
+            if self.must_stop(walk.step) && walk.call != Call::Accepted {
                 return true;
             }
             let slice = left.min(SLICE);

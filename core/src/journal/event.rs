@@ -119,6 +119,31 @@ pub enum Fact {
         /// Whose approvals counted.
         by: Vec<Holder>,
     },
+    /// A side stands alone with its copy of a store.
+    TakenOver {
+        /// The side.
+        side: SideName,
+        /// The moment up to which it holds everything: what was written later is not there.
+        as_of: Timestamp,
+        /// What a person should know.
+        notes: Vec<String>,
+    },
+    /// A side that was given up refuses writes for good.
+    Fenced {
+        /// The side.
+        side: SideName,
+        /// Since when at the latest.
+        at: Timestamp,
+    },
+    /// What a side held was kept.
+    Kept {
+        /// The side.
+        side: SideName,
+        /// Where it lies.
+        place: String,
+        /// Its size in bytes, where that is known.
+        bytes: Option<u64>,
+    },
 }
 
 impl Fact {
@@ -195,6 +220,8 @@ pub enum Outcome {
     Undone,
     /// It was closed part-way after its pivot; the next run goes on from what is there.
     Abandoned,
+    /// A failover took the pair from it, and closed it where it was.
+    Superseded,
 }
 
 impl fmt::Display for Outcome {
@@ -204,6 +231,7 @@ impl fmt::Display for Outcome {
             Self::CompletedWithExceptions => "completed with exceptions",
             Self::Undone => "undone",
             Self::Abandoned => "abandoned part-way",
+            Self::Superseded => "superseded by a failover",
         })
     }
 }

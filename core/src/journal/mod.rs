@@ -4,6 +4,7 @@ mod data;
 mod entry;
 mod event;
 mod log;
+mod owed;
 mod run;
 mod state;
 
@@ -11,5 +12,6 @@ pub use data::{LastSync, StoreHistory};
 pub use entry::{Entry, EntryError, EntryHash, Epoch, FORMAT, Nonce, Seq};
 pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
 pub use log::{Journal, JournalError};
+pub use owed::{Debt, Owed, of_failover};
 pub use run::{Approval, RunState, StepRecord, StepState};
 pub use state::{IllegalTransition, PairState};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
+use crate::action::Gate;
 use crate::model::{GroupName, RunId, StepId};
 use crate::plan::{OnFailure, Plan, PlanDigest, Step};
 
@@ -144,6 +145,16 @@ impl RunState {
         self.step(&step.id).succeeded(way) && (step.action.as_gate().is_none() || gone_through)
     }
 
+    /// The gate that the run has still to go through, if it has one.
+    pub fn open_gate(&self) -> Option<&Gate> {
+        let stages = self.plan.stages.iter().enumerate();
+        let mut steps = stages.flat_map(|(place, stage)| stage.steps.iter().map(move |step| (place, step)));
+        let (place, step, gate) =
+            steps.find_map(|(place, step)| Some((place, step, step.action.as_gate()?)))?;
+        let over = self.turned_back.is_some() || self.is_settled(place, step, Way::Forward);
+        (!over).then_some(gate)
+    }
+
     /// Whether a step of the pivot's stage did something or may have: from here on there is no undoing.
     ///
     /// A stage whose every call was refused has moved nothing and can still be left.
@@ -152,10 +163,11 @@ impl RunState {
         stage.is_some_and(|stage| stage.steps.iter().any(|step| self.step(&step.id).may_have_acted()))
     }
 
-    /// When the last step of a stage was seen done, if all were or need not be.
+    /// When the last step of a stage was seen done, if all were or need not be. What goes on beside its stage does not count; `None`
+    /// for a stage of nothing else.
     pub fn stage_done(&self, place: usize) -> Option<Timestamp> {
-        let steps = &self.plan.stages.get(place)?.steps;
-        let ends = steps.iter().map(|step| match self.step(&step.id).forward {
+        let steps = self.plan.stages.get(place)?.at_once();
+        let ends = steps.map(|step| match self.step(&step.id).forward {
             Some(StepState::Succeeded { at, .. } | StepState::Failed { at, .. }) => Some(at),
             Some(StepState::Started { .. }) | None => None,
         });
@@ -293,9 +305,11 @@ impl RunState {
             Outcome::Abandoned if !self.pivot_crossed() => {
                 Err("the run is abandoned before its pivot".to_owned())
             }
-            Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone | Outcome::Abandoned => {
-                Ok(())
-            }
+            Outcome::Completed
+            | Outcome::CompletedWithExceptions
+            | Outcome::Undone
+            | Outcome::Abandoned
+            | Outcome::Superseded => Ok(()),
         }
     }
 }

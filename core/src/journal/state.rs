@@ -60,7 +60,7 @@ impl PairState {
             let concerned = run.plan.shifts.iter().any(|shift| shift.environment == *environment);
             let over = run.finished.is_some_and(|(outcome, _)| match outcome {
                 Outcome::Completed | Outcome::CompletedWithExceptions => true,
-                Outcome::Undone | Outcome::Abandoned => false,
+                Outcome::Undone | Outcome::Abandoned | Outcome::Superseded => false,
             });
             concerned && over
         };
@@ -237,7 +237,7 @@ impl PairState {
         open.finished = Some((outcome, at));
         let shifts = match outcome {
             Outcome::Completed | Outcome::CompletedWithExceptions => open.plan.shifts.clone(),
-            Outcome::Undone | Outcome::Abandoned => Vec::new(),
+            Outcome::Undone | Outcome::Abandoned | Outcome::Superseded => Vec::new(),
         };
         self.production.extend(shifts.into_iter().map(|shift| (shift.environment, shift.to)));
         Ok(())

@@ -145,6 +145,14 @@ id!(
     CheckName, "a check's name", 64, word
 );
 id!(
+    /// The name under which a configuration knows a way of telling people.
+    AnnouncerName, "an announcer's name", 64, word
+);
+id!(
+    /// The name under which a configuration knows a status page.
+    StatusPageName, "a status page's name", 64, word
+);
+id!(
     /// The name of a store in its environment (`files`, `metadata`).
     StoreName, "a store's name", 64, word
 );

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SettingName, SettingRef,
-    SideName, StorePolicy, StoreRef, SwapPolicy, ZoneName,
+    AddressName, AnnouncerName, CheckName, DnsName, EnvironmentName, PairName, ServiceName, SettingName,
+    SettingRef, SideName, StatusPageName, StorePolicy, StoreRef, SwapPolicy, ZoneName,
 };
 
 /// What a side does at the moment. Derived from what DNS says, never configured.
@@ -52,6 +52,18 @@ pub struct Side {
     pub name: SideName,
     /// What people call the project behind it; shown in the role table.
     pub project: Option<String>,
+    /// What else the role table says of it, such as its AWS profile; in the order of the file.
+    pub columns: Vec<Column>,
+}
+
+/// One more column of the role table, with a side's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// The column's heading.
+    pub title: String,
+    /// What stands there in the rows of the side.
+    pub value: String,
 }
 
 /// Where a zone is held.
@@ -222,6 +234,22 @@ pub struct Pair {
     pub dns: DnsPolicy,
     /// How often the probe fetches.
     pub probe: ProbePolicy,
+    /// Who is told of its swaps, in the order of the file.
+    pub announce: Vec<AnnouncerName>,
+    /// The environments that its role table shows, if it has a role table.
+    pub role_table: Option<Vec<EnvironmentName>>,
+    /// The status pages that are looked at before a swap.
+    pub status_pages: BTreeMap<StatusPageName, StatusGate>,
+}
+
+/// What trouble on a status page means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusGate {
+    /// It is worth a look.
+    Advisory,
+    /// No plan is made while it lasts.
+    Gate,
 }
 
 /// A question about a pair that has no answer.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::around;
 use super::names::Asked;
 use super::{
     Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, delivery, sides, stores,
@@ -24,6 +25,7 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
         deliveries: BTreeMap::new(),
         candidates: BTreeMap::new(),
         meant: BTreeMap::new(),
+        lost: None,
         findings: books.findings,
     };
     zones(observation, &mut snapshot.findings);
@@ -31,14 +33,29 @@ pub fn assess(pair: &Pair, observation: &Observation, history: &PairState) -> Sn
     for environment in &observation.environments {
         roles(pair, environment, history, &mut snapshot);
     }
-    stores::understand(pair, observation, &mut snapshot);
-    delivery::understand(pair, observation, &mut snapshot);
+    stores::understand(pair, observation, history, &mut snapshot);
+    delivery::understand(pair, observation, history, &mut snapshot);
+    around::understand(pair, observation, &mut snapshot.findings);
+    advise_reprotect(history, &mut snapshot.findings);
     let failed = checks(observation, &snapshot);
     snapshot.findings.extend(failed);
     snapshot.findings.sort_by(|left, right| {
         (left.severity, order(pair, &left.place)).cmp(&(right.severity, order(pair, &right.place)))
     });
     snapshot
+}
+
+/// Where a side is owed, what is wrong with its stores is mended in one way only.
+fn advise_reprotect(history: &PairState, findings: &mut [Finding]) {
+    let owed = history.owed();
+    for finding in findings {
+        let Place::Store { store } = &finding.place else { continue };
+        if let Some(owed) = owed.iter().find(|owed| owed.stores.iter().any(|debt| debt.store == *store)) {
+            let advice =
+                format!("failover {} gave side {} up: run `swap-roles --reprotect`", owed.run, owed.side);
+            finding.suggestion = Some(advice);
+        }
+    }
 }
 
 /// Where a place stands in the file: pair, sides, zones, then environments in the file's order.
@@ -49,6 +66,7 @@ fn order(pair: &Pair, place: &Place) -> (usize, usize, Place) {
     let (class, environment) = match place {
         Place::Pair => (0, 0),
         Place::Side { .. } | Place::Delivery { .. } => (1, 0),
+        Place::Announcer { .. } | Place::RoleTable | Place::StatusPage { .. } => (5, 0),
         Place::Zone { .. } => (2, 0),
         Place::Environment { environment } | Place::Endpoint { environment, .. } => {
             (3, position(environment))

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ask::DeliveryObservation;
 use super::{Finding, FindingKind, Observation, Place, RoleState, Snapshot};
+use crate::journal::PairState;
 use crate::model::{
     Activity, DeploymentId, Environment, EnvironmentName, Fingerprint, FingerprintSalt, Pair, ReleaseName,
     Role, RoleValues, Schedule, SettingRef, SideName,
@@ -70,7 +71,12 @@ impl MeantSetting {
 }
 
 /// Puts what the deliveries said into the snapshot, with everything that is wrong. The roles are known already.
-pub(super) fn understand(pair: &Pair, observation: &Observation, snapshot: &mut Snapshot) {
+pub(super) fn understand(
+    pair: &Pair,
+    observation: &Observation,
+    history: &PairState,
+    snapshot: &mut Snapshot,
+) {
     for setting in &observation.meant {
         let fingerprints = Role::ALL.map(|role| (role, setting.1.fingerprint(role)));
         snapshot.meant.insert(setting.0.clone(), BTreeMap::from(fingerprints));
@@ -90,8 +96,8 @@ pub(super) fn understand(pair: &Pair, observation: &Observation, snapshot: &mut 
         snapshot.findings.extend(findings);
     }
     candidates(pair, observation, snapshot);
-    let unequal =
-        observation.environments.iter().filter_map(|environment| unequal(&environment.name, snapshot));
+    let quiet = observation.environments.iter().filter(|known| history.unfinalized(&known.name).is_none());
+    let unequal = quiet.filter_map(|environment| unequal(&environment.name, snapshot));
     let unequal: Vec<Finding> = unequal.collect();
     snapshot.findings.extend(unequal);
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::EndpointField;
-use crate::model::{EnvironmentName, SettingRef, SideName, StoreRef, ZoneRef};
+use crate::model::{AnnouncerName, EnvironmentName, SettingRef, SideName, StatusPageName, StoreRef, ZoneRef};
 
 /// Whether a finding stops a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -23,6 +23,18 @@ pub enum Severity {
 pub enum Place {
     /// The pair as a whole.
     Pair,
+    /// One way of telling people.
+    Announcer {
+        /// Which one.
+        announcer: AnnouncerName,
+    },
+    /// The pair's role table.
+    RoleTable,
+    /// One status page.
+    StatusPage {
+        /// The page.
+        page: StatusPageName,
+    },
     /// One side.
     Side {
         /// The side.
@@ -152,6 +164,16 @@ pub enum FindingKind {
     ScheduleMissing,
     /// A schedule of the stand-by runs on production.
     ScheduleOfOtherRole,
+    /// A status page says that something is wrong with a system that the pair stands on.
+    TroubleReported,
+    /// A status page says nothing that can be understood.
+    StatusPageSilent,
+    /// People could not be told.
+    AnnouncerUnfit,
+    /// The role table could not be written.
+    RoleTableUnfit,
+    /// A side that a failover would give up answers.
+    LostAnswers,
 }
 
 /// One thing that is wrong or worth a look.

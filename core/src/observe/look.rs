@@ -6,12 +6,12 @@ use futures_util::future::{join, join_all, join3, join4};
 use jiff::Timestamp;
 
 use crate::model::{
-    AddressName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair, ReleaseName, Role,
-    SettingRef, SideName, StoreRef, ZoneRef,
+    AddressName, AnnouncerName, CheckName, DnsName, Endpoint, Environment, EnvironmentName, Pair,
+    ReleaseName, Role, SettingRef, SideName, StatusPageName, StoreRef, ZoneRef,
 };
 use crate::port::{
-    AddressError, Candidate, CheckFailure, DataError, Depth, Identity, Inspection, Listing, NameError, Ports,
-    ReleaseError, Subject, ZoneView,
+    AddressError, AnnounceError, Candidate, CheckFailure, DataError, Depth, Identity, Inspection, Listing,
+    NameError, Ports, ReleaseError, RoleTableError, Subject, ZoneView,
 };
 
 use super::ask::{self, DeliveryObservation, Denied};
@@ -51,8 +51,37 @@ pub struct Observation {
     pub candidates: BTreeMap<EnvironmentName, Result<Candidate, ReleaseError>>,
     /// What the credentials of each side may not write; empty if that was not tried.
     pub denied: BTreeMap<SideName, Denied>,
+    /// What the status pages say; empty if none was asked.
+    pub status_pages: BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    /// Whether people could be told; empty if that was not tried.
+    pub announcers: BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    /// Whether the role table could be written; `None` if that was not tried or there is none.
+    pub role_table: Option<Result<(), RoleTableError>>,
     /// What the checks of a side said; empty if none were run.
     pub checks: Vec<(Subject, CheckName, Result<(), CheckFailure>)>,
+}
+
+impl Observation {
+    /// Nothing was asked yet.
+    pub(super) fn of(ports: &Ports, environments: &[Environment]) -> Self {
+        Self {
+            at: ports.clock.now(),
+            environments: environments.to_vec(),
+            sides: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            writable: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            objections: BTreeMap::new(),
+            candidates: BTreeMap::new(),
+            denied: BTreeMap::new(),
+            status_pages: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            role_table: None,
+            checks: Vec::new(),
+        }
+    }
 }
 
 /// Reads address books, zones and stores for these environments. Changes nothing.
@@ -60,20 +89,7 @@ pub async fn look(pair: &Pair, ports: &Ports, environments: &[Environment], dept
     let sides = look_at_sides(pair, ports, environments);
     let (sides, zones, stores) =
         join3(sides, look_at_zones(ports, environments), look_at_stores(ports, environments, depth)).await;
-    Observation {
-        at: ports.clock.now(),
-        environments: environments.to_vec(),
-        sides,
-        zones,
-        writable: BTreeMap::new(),
-        stores,
-        deliveries: BTreeMap::new(),
-        meant: BTreeMap::new(),
-        objections: BTreeMap::new(),
-        candidates: BTreeMap::new(),
-        denied: BTreeMap::new(),
-        checks: Vec::new(),
-    }
+    Observation { sides, zones, stores, ..Observation::of(ports, environments) }
 }
 
 /// As [`look`], and asks the deliveries of both sides too. Changes nothing.
@@ -100,17 +116,58 @@ pub async fn prove(
     standby: &BTreeMap<EnvironmentName, SideName>,
     release: Option<&ReleaseName>,
 ) {
-    let (writable, checks, denied, candidates) = join4(
-        prove_writes(ports, observation),
-        run_checks(ports, observation, standby),
-        ask::denials(ports, &observation.environments),
+    let environments = observation.environments.clone();
+    let ((), denied, candidates, (status_pages, announcers, role_table)) = join4(
+        prove_standby(ports, observation, standby),
+        ask::denials(ports, &environments),
         ask::candidates(ports, standby, release),
+        ask_around(ports),
     )
     .await;
-    observation.writable = writable;
-    observation.checks = checks;
     observation.denied = denied;
     observation.candidates = candidates;
+    observation.status_pages = status_pages;
+    observation.announcers = announcers;
+    observation.role_table = role_table;
+}
+
+/// Tries no more than what a failover stands on: whether the zones can be written, and the stand-by passes its checks. Changes nothing.
+pub async fn prove_standby(
+    ports: &Ports,
+    observation: &mut Observation,
+    standby: &BTreeMap<EnvironmentName, SideName>,
+) {
+    let proofs = prove_writes(ports, observation);
+    let (writable, checks) = join(proofs, run_checks(ports, observation, standby)).await;
+    observation.writable = writable;
+    observation.checks = checks;
+}
+
+type Around = (
+    BTreeMap<StatusPageName, Result<(), CheckFailure>>,
+    BTreeMap<AnnouncerName, Result<(), AnnounceError>>,
+    Option<Result<(), RoleTableError>>,
+);
+
+/// Asks what stands around the pair: status pages, and what will tell people.
+async fn ask_around(ports: &Ports) -> Around {
+    let pages =
+        ports.status_pages.iter().map(|(name, page)| async move { (name.clone(), page.look().await) });
+    let announcers =
+        ports.announcers.iter().map(|(name, found)| async move { (name.clone(), found.prove().await) });
+    let table = async {
+        match &ports.role_table {
+            Some(table) => Some(table.prove().await),
+            None => None,
+        }
+    };
+    let (pages, announcers, table) = join3(join_all(pages), join_all(announcers), table).await;
+    (pages.into_iter().collect(), announcers.into_iter().collect(), table)
+}
+
+/// Every address name of these environments.
+pub(super) fn wanted_addresses(environments: &[Environment]) -> BTreeSet<AddressName> {
+    environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect()
 }
 
 async fn look_at_sides(
@@ -118,8 +175,7 @@ async fn look_at_sides(
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<SideName, SideObservation> {
-    let wanted: BTreeSet<AddressName> =
-        environments.iter().flat_map(|e| &e.endpoints).map(|endpoint| endpoint.address.clone()).collect();
+    let wanted = wanted_addresses(environments);
     let sides = pair.sides.iter().map(|side| {
         let wanted = &wanted;
         async move { (side.name.clone(), look_at_side(&side.name, ports, wanted).await) }
@@ -127,7 +183,11 @@ async fn look_at_sides(
     join_all(sides).await.into_iter().collect()
 }
 
-async fn look_at_side(side: &SideName, ports: &Ports, wanted: &BTreeSet<AddressName>) -> SideObservation {
+pub(super) async fn look_at_side(
+    side: &SideName,
+    ports: &Ports,
+    wanted: &BTreeSet<AddressName>,
+) -> SideObservation {
     let Some(book) = ports.addresses.get(side) else {
         let error = AddressError::Unavailable {
             whose: format!("side {side}"),
@@ -150,7 +210,7 @@ fn names_by_zone(environments: &[Environment]) -> BTreeMap<ZoneRef, BTreeSet<Dns
     zones
 }
 
-async fn look_at_zones(
+pub(super) async fn look_at_zones(
     ports: &Ports,
     environments: &[Environment],
 ) -> BTreeMap<ZoneRef, Result<ZoneView, NameError>> {

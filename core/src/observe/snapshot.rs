@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CandidateView, DeliveryView, Finding};
+use super::{CandidateView, DeliveryView, Finding, Lost};
 use crate::model::{
-    AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, Role, SettingRef, SideName,
-    StoreRef, ZoneRef,
+    AddressName, Addresses, DnsName, EnvironmentName, Fingerprint, Record, ReleaseName, Role, SettingRef,
+    SideName, StoreRef, ZoneRef,
 };
 use crate::port::Inspection;
 
@@ -85,6 +85,9 @@ pub struct Snapshot {
     /// The fingerprints of what each setting shall say, by role.
     #[serde(skip)]
     pub meant: BTreeMap<SettingRef, BTreeMap<Role, Fingerprint>>,
+    /// What was found where production may be gone; `None` where both sides were looked at as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What is wrong, most severe first, then in the order of the file.
     pub findings: Vec<Finding>,
 }
@@ -93,6 +96,12 @@ impl Snapshot {
     /// The findings that stop a plan.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_error())
+    }
+
+    /// The release that runs on a side, if that was looked at.
+    pub fn release(&self, side: &SideName, environment: &EnvironmentName) -> Option<&ReleaseName> {
+        let view = self.deliveries.get(side)?.releases.get(environment)?;
+        view.current.as_ref().map(|current| &current.release)
     }
 
     /// The addresses of a name on a side.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Finding, FindingKind, Observation, Place, RoleState, Snapshot};
 use crate::config::Period;
+use crate::journal::PairState;
 use crate::model::{Pair, SideName, StorePolicy, StoreRef};
 use crate::port::{Access, DataError, Inspection, StoreSide};
 
@@ -19,13 +20,22 @@ pub fn data_age(inspection: &Inspection, standby: &SideName, now: Timestamp) -> 
 }
 
 /// Puts what the stores said into the snapshot, with everything that is wrong. The roles are known already.
-pub(super) fn understand(pair: &Pair, observation: &Observation, snapshot: &mut Snapshot) {
+pub(super) fn understand(
+    pair: &Pair,
+    observation: &Observation,
+    history: &PairState,
+    snapshot: &mut Snapshot,
+) {
     for environment in &observation.environments {
         for (store, policy) in environment.stores() {
             match observation.stores.get(&store) {
                 Some(Ok(inspection)) => {
                     let seen = Seen { pair, policy, store: &store, inspection, at: observation.at };
-                    let findings = seen.findings(snapshot.roles.get(&environment.name));
+                    let mut findings = seen.findings(snapshot.roles.get(&environment.name));
+                    // Between a release and its end no data flows, as it should be.
+                    if history.unfinalized(&environment.name).is_some() {
+                        findings.retain(|finding| finding.kind != FindingKind::StoreStale);
+                    }
                     snapshot.findings.extend(findings);
                     snapshot.stores.insert(store, inspection.clone());
                 }

@@ -68,12 +68,14 @@ pub(super) fn finalize(
         deliveries.release_over(&shifts, &standby),
         restore_stage(&Names::staying(&views), history),
     ];
-    Ok(Plan {
+    let mut plan = Plan {
         release: Some(release),
         shifts,
         stages: stages.into_iter().flatten().collect(),
         ..Plan::without_stages(pair, Intent::Finalize)
-    })
+    };
+    super::announce::tell_end(&mut plan, pair, snapshot, history);
+    Ok(plan)
 }
 
 fn standby(pair: &Pair, shifts: &[Shift]) -> Result<Vec<(EnvironmentName, SideName)>, PlanError> {

@@ -36,7 +36,7 @@ fn evidence(history: &PairState, plan: &Plan, environment: &Environment) -> Resu
     let Some(last) = last else { return Err(format!("no swap of {on} stands in the journal")) };
     let done = match last.finished {
         Some((Outcome::Completed | Outcome::CompletedWithExceptions, _)) => true,
-        Some((Outcome::Undone | Outcome::Abandoned, _)) | None => false,
+        Some((Outcome::Undone | Outcome::Abandoned | Outcome::Superseded, _)) | None => false,
     };
     if !done || last.plan.intent != Intent::Switchover {
         return Err(format!("the latest swap of {on}, run {}, is no switchover that succeeded", last.id));
@@ -74,8 +74,13 @@ fn kinds(plan: &Plan) -> BTreeSet<&'static str> {
         | Action::ProveFrozen(_)
         | Action::VerifyBackup(_)
         | Action::Hold(_)
+        | Action::TakeOver(_)
+        | Action::FenceLost(_)
+        | Action::KeepData(_)
         | Action::Gate(_)
-        | Action::Soak(_) => None,
+        | Action::Soak(_)
+        | Action::Announce(_)
+        | Action::WriteRoleTable(_) => None,
     };
     plan.steps().filter_map(|step| kind(&step.action)).collect()
 }

@@ -8,7 +8,7 @@ use super::planner::finished;
 use super::steps::stage;
 use super::stores::Ordered;
 use super::{Intent, OnFailure, Plan, PlanError, Step};
-use crate::journal::PairState;
+use crate::journal::{Owed, PairState};
 use crate::model::{
     BackupKey, Direction, Environment, EnvironmentName, Pair, StorePolicy, StoreRef, Verification,
 };
@@ -51,6 +51,7 @@ pub fn plan_sync(
         return Err(PlanError::RunOpen(open.id.clone()));
     }
     let wanted = wanted(pair, request)?;
+    refuse_owed(history, &wanted)?;
     refuse_unfit(snapshot, &wanted, request)?;
     let mut steps = Vec::new();
     for (store, policy) in wanted {
@@ -80,6 +81,15 @@ pub fn plan_sync(
     finished(pair, snapshot, history, plan)
 }
 
+/// Nothing is written to a side that may hold what production does not.
+fn refuse_owed(history: &PairState, wanted: &[(StoreRef, &StorePolicy)]) -> Result<(), PlanError> {
+    let concerned = |owed: &Owed| wanted.iter().any(|(store, _)| store.environment == owed.environment);
+    match history.owed().into_iter().find(concerned) {
+        Some(owed) => Err(PlanError::Owed(Box::new(owed))),
+        None => Ok(()),
+    }
+}
+
 /// The stores that were asked for, in the order of the file.
 fn wanted<'a>(pair: &'a Pair, request: &SyncRequest) -> Result<Vec<(StoreRef, &'a StorePolicy)>, PlanError> {
     for store in &request.stores {
@@ -107,7 +117,10 @@ fn refuse_unfit(
             | Place::Side { .. }
             | Place::Zone { .. }
             | Place::Delivery { .. }
-            | Place::Setting { .. },
+            | Place::Setting { .. }
+            | Place::Announcer { .. }
+            | Place::RoleTable
+            | Place::StatusPage { .. },
             _,
         ) => false,
         (Place::Store { .. }, FindingKind::StoreDiverged) if request.overwrite => false,

@@ -1,11 +1,12 @@
 //! Plans, stages and steps as plain data: they must survive in the journal.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PlanDigest;
+use super::{PlanDigest, Waiver};
 use crate::action::Action;
 use crate::model::{EnvironmentName, Pair, PairName, ReleaseName, SideName, StepId};
 
@@ -27,6 +28,10 @@ pub enum Intent {
     Finalize,
     /// Rehearse everything that moves nobody, to see that it works and how long it takes.
     Drill,
+    /// Make the stand-by production while production may be gone.
+    Failover,
+    /// Make the side that was given up the stand-by, once what diverged there is kept.
+    Reprotect,
 }
 
 impl fmt::Display for Intent {
@@ -39,6 +44,8 @@ impl fmt::Display for Intent {
             Self::Sync => "sync",
             Self::Finalize => "finalize",
             Self::Drill => "drill",
+            Self::Failover => "failover",
+            Self::Reprotect => "reprotect",
         })
     }
 }
@@ -98,6 +105,18 @@ pub struct Stage {
     pub steps: Vec<Step>,
 }
 
+impl Stage {
+    /// The steps that the next stage waits for.
+    pub fn at_once(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.action.is_aside())
+    }
+
+    /// The steps that begin with the stage and that nothing waits for before the end of the run.
+    pub fn aside(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.action.is_aside())
+    }
+}
+
 /// Everything a run will do. Immutable; made by the planner, read by everybody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +137,9 @@ pub struct Plan {
     pub pivot: Option<StepId>,
     /// What a person should know before saying yes.
     pub notes: Vec<String>,
+    /// The gates that somebody opened for it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub waivers: BTreeSet<Waiver>,
 }
 
 impl Plan {
@@ -131,6 +153,7 @@ impl Plan {
             stages: Vec::new(),
             pivot: None,
             notes: Vec::new(),
+            waivers: BTreeSet::new(),
         }
     }
 

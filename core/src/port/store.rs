@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Rescue;
 use crate::model::{BackupKey, Direction, RunId, SideName, Verification};
 
 /// How a store's data gets to the stand-by.
@@ -359,7 +360,7 @@ impl fmt::Display for Method {
 ///
 /// A provider knows its two places by the sides' names and never by roles; which way data flows comes with each order.
 #[async_trait]
-pub trait Store: Debug + Send + Sync {
+pub trait Store: Rescue {
     /// Looks at both sides. Changes nothing.
     ///
     /// A side that cannot be read is an entry in [`Inspection::unread`], never an error of the whole, so that a lost side does not hide the

@@ -47,6 +47,9 @@ fn heading(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(reason) = &report.reason {
         writeln!(text, "- reason: {reason}")?;
     }
+    for waiver in &report.waivers {
+        writeln!(text, "- not waited for, as asked: {}", waiver.meaning())?;
+    }
     writeln!(text, "- by: {}", report.holders.join(", then "))?;
     writeln!(text, "- plan: {}", report.digest)?;
     let (started, ended) = (report.started.strftime("%F %T"), report.ended.strftime("%F %T"));
@@ -70,6 +73,15 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
             None => format!("since {}", window.from.strftime("%F %T")),
         };
         writeln!(text, "- {}: writes refused {how_long}", window.store)?;
+    }
+    for loss in &report.losses {
+        writeln!(text, "- {}", loss.told())?;
+    }
+    for owed in &report.owed {
+        writeln!(text, "- owed: {owed}")?;
+    }
+    for kept in &report.kept {
+        writeln!(text, "- {}: what diverged on {} is kept as {}", kept.store, kept.side, kept.place)?;
     }
     for probe in &report.probes {
         writeln!(

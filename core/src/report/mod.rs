@@ -1,24 +1,31 @@
 //! What a run did, told from its journal alone.
 
+mod announcement;
+mod losses;
 mod markdown;
 mod recovery;
 mod timeline;
 mod windows;
+mod wording;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use announcement::announcement;
+pub use losses::{KeptData, LossWindow};
 pub use markdown::run_report;
 pub use recovery::{Expected, Recovery};
 pub use timeline::{Line, learnt, timeline};
 pub use windows::{Estimate, Window};
+pub use wording::{environments, moves, subject, wording};
 
 use crate::action::{Action, Purpose};
-use crate::journal::{Fact, Outcome, ProbeSummary, RunState, StepState};
+use crate::journal::{Fact, Outcome, Owed, ProbeSummary, RunState, StepState, of_failover};
 use crate::model::{DnsName, Pair, RunId};
-use crate::plan::{Intent, PlanDigest, Shift};
+use crate::plan::{Intent, PlanDigest, Shift, Waiver};
 
 /// How long one name took to be served everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +51,9 @@ pub struct Report {
     pub digest: PlanDigest,
     /// Why, as its operator said.
     pub reason: Option<String>,
+    /// The gates that were opened for it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub waivers: BTreeSet<Waiver>,
     /// Who worked on it, in order.
     pub holders: Vec<String>,
     /// When it began.
@@ -68,6 +78,15 @@ pub struct Report {
     pub names: Vec<NameTime>,
     /// How long writes were refused, store by store.
     pub windows: Vec<Window>,
+    /// What it may have lost, store by store; only of a failover.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossWindow>,
+    /// What it owes; only of a failover, and as of its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Owed>,
+    /// What it kept of a side that was lost; only of a reprotect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptData>,
     /// What the probe saw.
     pub probes: Vec<ProbeSummary>,
     /// What happened, in order.
@@ -84,6 +103,7 @@ impl Report {
             intent: run.plan.intent,
             digest: run.digest.clone(),
             reason: run.reason.clone(),
+            waivers: run.plan.waivers.clone(),
             holders: run.holders.iter().map(ToString::to_string).collect(),
             started: run.started,
             ended: run.finished.map_or(run.last, |(_, at)| at),
@@ -95,6 +115,9 @@ impl Report {
             requests: run.requests,
             names: name_times(run),
             windows: windows::windows(run),
+            losses: losses::losses(run),
+            owed: of_failover(run),
+            kept: losses::kept(run),
             probes: run.probes.clone(),
             timeline: timeline(run),
         }
@@ -157,3 +180,6 @@ fn name_times(run: &RunState) -> Vec<NameTime> {
     });
     times.collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -86,7 +86,7 @@ impl Expected {
 
     fn add(&mut self, stage: &Stage, history: &PairState) {
         let mut longest = Duration::ZERO;
-        for step in &stage.steps {
+        for step in stage.at_once() {
             match took(step, history) {
                 Some(took) => longest = longest.max(took),
                 None => self.unmeasured.push(step.id.clone()),
@@ -98,7 +98,13 @@ impl Expected {
 
 /// What a step took when it, or something of its kind, last succeeded.
 fn took(step: &Step, history: &PairState) -> Option<Duration> {
-    history.expected(&step.id).or_else(|| by_routine(step, history)).or_else(|| by_kind(step, history))
+    // The lost side is given no more than this, whether it answers or not.
+    let at_most = step.action.as_fence_lost().map(|fence| step.deadline() + fence.patience());
+    history
+        .expected(&step.id)
+        .or_else(|| by_routine(step, history))
+        .or_else(|| by_kind(step, history))
+        .or(at_most)
 }
 
 fn by_kind(step: &Step, history: &PairState) -> Option<Duration> {
@@ -145,14 +151,19 @@ fn is_of_kind(wanted: &Action, other: &Action) -> bool {
         Action::SwitchSchedules(switch) => {
             other.as_switch_schedules().is_some_and(|other| other.to == switch.to)
         }
-        // None of these stands between the gate and the pivot.
+        Action::TakeOver(taken) => other.as_take_over().is_some_and(|other| other.store == taken.store),
+        Action::FenceLost(fence) => other.as_fence_lost().is_some_and(|other| other.store == fence.store),
+        // None of these stands between the gate and the pivot, or nothing waits for it.
         Action::AwaitRecords(_)
         | Action::Hold(_)
         | Action::ProveFrozen(_)
         | Action::VerifyBackup(_)
         | Action::ChangeSettings(_)
         | Action::Gate(_)
-        | Action::Soak(_) => false,
+        | Action::Soak(_)
+        | Action::Announce(_)
+        | Action::WriteRoleTable(_)
+        | Action::KeepData(_) => false,
     }
 }
 

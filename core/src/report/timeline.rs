@@ -106,6 +106,12 @@ pub fn learnt(facts: &[Fact]) -> String {
                 let who: Vec<&str> = by.iter().map(|holder| holder.actor.as_str()).collect();
                 words.push(format!("{group} approved ({})", who.join(", ")));
             }
+            Fact::TakenOver { as_of, notes, .. } => {
+                words.push(format!("stands alone, as of {}", as_of.strftime("%F %T")));
+                words.extend(notes.iter().cloned());
+            }
+            Fact::Fenced { side, .. } => words.push(format!("{side} refuses writes")),
+            Fact::Kept { place, .. } => words.push(format!("kept as {place}")),
         }
     }
     if let Some((servers, most)) = slowest {

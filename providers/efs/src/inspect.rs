@@ -14,11 +14,11 @@ use crate::replicate::bytes;
 use crate::store::EfsStore;
 
 /// One side as seen.
-struct Look<'a> {
-    home: &'a Home,
-    system: FileSystemDescription,
-    access: Access,
-    replication: Option<Replication>,
+pub(crate) struct Look<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) system: FileSystemDescription,
+    pub(crate) access: Access,
+    pub(crate) replication: Option<Replication>,
 }
 
 impl EfsStore {
@@ -40,7 +40,7 @@ impl EfsStore {
         })
     }
 
-    async fn look_at<'a>(&self, home: &'a Home) -> Result<Look<'a>, DataError> {
+    pub(crate) async fn look_at<'a>(&self, home: &'a Home) -> Result<Look<'a>, DataError> {
         let (system, replication) = (home.system().await?, home.replication().await?);
         let policy = match self.options.freeze {
             EfsFreeze::Policy => home.policy().await?,
@@ -133,7 +133,7 @@ impl EfsStore {
     }
 }
 
-fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
+pub(crate) fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
     let theirs = marks(&look.system);
     let name = &look.home.side;
     let other = all.iter().find(|other| other.home.side != *name);

@@ -39,6 +39,7 @@ mod options;
 mod policy;
 mod probe;
 mod replicate;
+mod rescue;
 mod store;
 
 pub use options::{EfsFreeze, EfsOptions, EfsSide};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use switchover::model::SideName;
-use switchover::port::DataError;
+use switchover::port::{DataError, Kept};
 
 use crate::marker::Moment;
 use crate::shelf::{OWN, Shelf, UNFINISHED};
@@ -92,6 +92,14 @@ impl Directory {
     /// Goes through all of it, by so many threads.
     pub fn scan(&self, threads: u16, control: &Control) -> Result<Scan, DataError> {
         tree::scanned(&self.open()?, Settings { threads, ownership: false }, control)
+    }
+
+    /// Keeps all of the tree under a name at its top that no sync looks at: each file by another name for the same content, so that it takes
+    /// no room. Whole or not at all; a name that stands there is left alone.
+    pub fn keep(&self, name: &str, control: &Control) -> Result<Kept, DataError> {
+        let bytes = tree::kept(&self.open()?, name, control)?;
+        let place = self.path.join(name).display().to_string();
+        Ok(Kept { place, bytes: (bytes > 0).then_some(bytes) })
     }
 
     /// Keeps other syncs away until what is returned is dropped.

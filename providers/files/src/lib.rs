@@ -9,6 +9,7 @@
 //!         tree      two trees walked in step by many threads
 //!         directory one tree's top: identity, lock, own files
 //!     freeze    a flag that the application honours, commands, proofs
+//!     rescue    one side by itself: taken over, kept
 //!     marker    what a tree is and got, kept at its top
 //!     work      threads led from a future: droppable, with a deadline, asking before they destroy
 //! ```
@@ -45,6 +46,7 @@ mod guard;
 mod marker;
 mod mirror;
 mod options;
+mod rescue;
 mod session;
 pub mod shelf;
 mod store;
@@ -55,15 +57,16 @@ pub mod work;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use switchover::model::{PairName, SideName, StoreRef};
+use switchover::model::{PairName, RunId, SideName, StoreRef};
 use switchover::port::{
-    Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Overseer, Store, SyncOrder, Synced,
+    Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, KeepOrder, Kept, LoneSide, Overseer,
+    Rescue, Store, SyncOrder, Synced, TakenOver,
 };
 
 pub use directory::{Directory, Held, Scan};
 pub use freeze::refuse_bad_options;
 pub use marker::{Moment, Owner};
-pub use mirror::{Begun, Job, Limits, Look, Mirror, Moved, Site, Sites, Tally, Verified};
+pub use mirror::{Begun, Job, Keeper, Limits, Look, Mirror, Moved, Site, Sites, Tally, Verified};
 pub use options::{DeletionLimit, FilesOptions, FilesSide, FreezeOptions, OptionsError};
 pub use store::MirrorStore;
 
@@ -98,6 +101,21 @@ impl FilesStore {
         }
         let trees = <[Tree; 2]>::try_from(trees).map_err(|trees| OptionsError::Sides(trees.len()))?;
         Ok(Self(MirrorStore::over(Trees { trees, options }, pair, store, clock)))
+    }
+}
+
+#[async_trait]
+impl Rescue for FilesStore {
+    async fn look(&self, side: &SideName) -> Result<LoneSide, DataError> {
+        self.0.look(side).await
+    }
+
+    async fn take_over(&self, side: &SideName, run: &RunId) -> Result<TakenOver, DataError> {
+        self.0.take_over(side, run).await
+    }
+
+    async fn keep(&self, order: &KeepOrder, overseer: &dyn Overseer) -> Result<Kept, DataError> {
+        self.0.keep(order, overseer).await
     }
 }
 

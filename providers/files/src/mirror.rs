@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use switchover::model::{RunId, SideName, Verification};
-use switchover::port::{DataError, StoreProblem, SyncPurpose};
+use switchover::port::{DataError, Kept, StoreProblem, SyncPurpose};
 
 use crate::marker::Moment;
 use crate::options::{DeletionLimit, FreezeOptions};
@@ -166,6 +166,13 @@ pub trait Mirror: Sites {
 
     /// Sees to it that the copy stays where it is, and returns the moment after it, by the stand-by's file system.
     fn finish(&self, lock: &Self::Lock, control: &Control) -> Result<Option<Moment>, DataError>;
+}
+
+/// How what a side holds is kept before it is written over. Separate from the rest, so that each trait stays small.
+pub trait Keeper {
+    /// Keeps all of a side's tree under a name at its top that no sync looks at, whole or not at all. A name that stands there is left alone.
+    /// Blocks.
+    fn keep(&self, side: &SideName, name: &str, control: &Control) -> Result<Kept, DataError>;
 }
 
 /// What the limits are. Separate from the rest, so that each trait stays small.

@@ -16,8 +16,8 @@ use switchover::port::{
 use crate::freeze::Freezer;
 use crate::guard::Seen;
 use crate::marker::Owner;
-use crate::mirror::{Limits, Mirror, Site};
-use crate::session::{Session, see, site};
+use crate::mirror::{Keeper, Limits, Mirror, Site};
+use crate::session::{Session, site};
 use crate::work::{Control, drive};
 
 /// How long a proof may take: two passes over a tree of millions of files.
@@ -26,7 +26,7 @@ const PROOF: Duration = Duration::from_secs(30 * 60);
 /// A store that is kept by mirroring trees. [`crate::FilesStore`] is the one for directories.
 #[derive(Debug)]
 pub struct MirrorStore<B> {
-    backend: Arc<B>,
+    pub(crate) backend: Arc<B>,
     owner: Owner,
     clock: Arc<dyn Clock>,
 }
@@ -37,7 +37,7 @@ impl<B: Mirror + Limits> MirrorStore<B> {
         Self { backend: Arc::new(backend), owner: Owner { pair, store }, clock }
     }
 
-    async fn on<T, W>(
+    pub(crate) async fn on<T, W>(
         &self,
         place: &str,
         limit: Duration,
@@ -54,10 +54,14 @@ impl<B: Mirror + Limits> MirrorStore<B> {
             .await
     }
 
-    async fn look(&self, side: &SideName, depth: Depth) -> Result<(Seen, Vec<StoreProblem>), DataError> {
+    pub(crate) async fn see(
+        &self,
+        side: &SideName,
+        depth: Depth,
+    ) -> Result<(Seen, Vec<StoreProblem>), DataError> {
         let of = side.clone();
         self.on(side.as_str(), self.backend.timeout(), None, move |backend, owner, clock, control| {
-            let seen = see(backend, &of, clock, control)?;
+            let seen = crate::session::see(backend, &of, clock, control)?;
             let mut problems = match depth {
                 Depth::Glance => Vec::new(),
                 Depth::Preflight => backend.preflight(&of, control)?,
@@ -74,6 +78,15 @@ impl<B: Mirror + Limits> MirrorStore<B> {
                 },
             ));
             Ok((seen, problems))
+        })
+        .await
+    }
+
+    /// Removes one of a side's own small files.
+    pub(crate) async fn remove(&self, side: &SideName, name: String) -> Result<(), DataError> {
+        let of = side.clone();
+        self.on(side.as_str(), self.backend.timeout(), None, move |backend, _, _, _| {
+            site(backend, &of)?.shelf.remove(&name)
         })
         .await
     }
@@ -123,7 +136,7 @@ fn unprepared(seen: &Seen, site: &Site<'_>) -> Vec<StoreProblem> {
     problems
 }
 
-fn shown(seen: Seen) -> (SideName, StoreSide) {
+pub(crate) fn shown(seen: Seen) -> (SideName, StoreSide) {
     let diverged = seen.diverged();
     let (copied, bytes) = seen.marker.map_or((None, None), |marker| (marker.copied, marker.bytes));
     let side =
@@ -132,10 +145,10 @@ fn shown(seen: Seen) -> (SideName, StoreSide) {
 }
 
 #[async_trait]
-impl<B: Mirror + Limits> Store for MirrorStore<B> {
+impl<B: Mirror + Limits + Keeper> Store for MirrorStore<B> {
     async fn inspect(&self, depth: Depth) -> Result<Inspection, DataError> {
         let names = self.backend.sides();
-        let (first, second) = join(self.look(names[0], depth), self.look(names[1], depth)).await;
+        let (first, second) = join(self.see(names[0], depth), self.see(names[1], depth)).await;
         let (mut sides, mut unread) = (BTreeMap::new(), BTreeMap::new());
         let mut problems = Vec::new();
         for (name, look) in names.into_iter().zip([first, second]) {

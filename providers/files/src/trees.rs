@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rustix::fs::{Access, AtFlags, StatVfs};
 use switchover::model::SideName;
-use switchover::port::{DataError, StoreProblem, SyncPurpose};
+use switchover::port::{DataError, Kept, StoreProblem, SyncPurpose};
 
 use crate::directory::{Directory, Held, nested};
 use crate::marker::Moment;
-use crate::mirror::{Begun, Job, Limits, Look, Mirror, Moved, Site, Sites, Tally, Verified};
+use crate::mirror::{Begun, Job, Keeper, Limits, Look, Mirror, Moved, Site, Sites, Tally, Verified};
 use crate::options::{DeletionLimit, FilesOptions, FreezeOptions};
 use crate::shelf::Shelf as _;
 use crate::tree::{self, Plan, Root, Settings};
@@ -154,6 +154,12 @@ impl Mirror for Trees {
             held.to_disk()?;
         }
         held.moment().map(Some)
+    }
+}
+
+impl Keeper for Trees {
+    fn keep(&self, side: &SideName, name: &str, control: &Control) -> Result<Kept, DataError> {
+        self.directory(side)?.keep(name, control)
     }
 }
 

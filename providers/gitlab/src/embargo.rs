@@ -9,7 +9,7 @@ use switchover::model::EnvironmentName;
 use switchover::port::{Embargo, EmbargoView, Imposed, Reach, RemoteError};
 
 use crate::answer::{Failure, legible};
-use crate::period::{Mark, ZONE, covering, is_in_force, is_ours};
+use crate::period::{Mark, ZONE, covering, is_in_force, is_of_switchover, is_ours};
 use crate::refusal::is_missing;
 use crate::side::GitLab;
 use crate::wire::FreezePeriod;
@@ -63,7 +63,7 @@ impl Embargo for GitLab {
         let in_force = ours.iter().find(|period| is_in_force(period, now));
         Ok(EmbargoView {
             imposed: in_force.map(|period| Imposed { since: period.updated_at, reach: Reach::Project }),
-            others: others.iter().map(words).collect(),
+            others: others.iter().filter(|period| !is_of_switchover(period)).map(words).collect(),
         })
     }
 

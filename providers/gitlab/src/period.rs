@@ -70,6 +70,11 @@ pub(crate) fn is_ours(period: &FreezePeriod, mark: Mark) -> bool {
     period.cron_timezone == ZONE && distance(period) == Some(mark.0)
 }
 
+/// Whether a period is an embargo of any environment that Switchover laid.
+pub(crate) fn is_of_switchover(period: &FreezePeriod) -> bool {
+    period.cron_timezone == ZONE && distance(period).is_some_and(|minutes| u64::from(minutes) <= MARKS)
+}
+
 /// Minutes from end to start, in a leap year if one of them is 29 February.
 fn distance(period: &FreezePeriod) -> Option<u16> {
     let civil = |(month, day, hour, minute): Minute| DateTime::new(2028, month, day, hour, minute, 0, 0).ok();

@@ -7,7 +7,8 @@
 //! after the address behind it was taken away, so it would prove nothing about what a new visitor meets. The price is a
 //! TCP handshake and, for HTTPS, a TLS handshake per check.
 //!
-//! Beside them stands [`Heartbeat`]: the ping to a service that raises an alarm when it hears nothing.
+//! Beside them stand [`Heartbeat`], the ping to a service that raises an alarm when it hears nothing, and [`Statuspage`], which reads what
+//! a vendor says about a system that the pair stands on.
 //!
 //! Needs a tokio runtime with I/O and time enabled.
 
@@ -15,9 +16,11 @@ mod failure;
 mod heartbeat;
 mod http;
 mod status;
+mod statuspage;
 mod tcp;
 
 pub use heartbeat::{Heartbeat, HeartbeatError, HeartbeatStyle, Signal};
 pub use http::{HttpCheck, HttpCheckError, HttpCheckOptions, Method, Scheme};
 pub use status::{StatusError, StatusSet};
+pub use statuspage::{StatusPageError, StatusPageOptions, Statuspage, Trouble};
 pub use tcp::{TcpCheck, TcpCheckOptions};

@@ -1,7 +1,7 @@
 //! Brings a database over once by the dump method, and says how long each part took. `tests/bench/data/postgres-dump` calls it.
 //!
 //! ```text
-//! SWITCHOVER_PG_A=5433 SWITCHOVER_PG_B=5434 SWITCHOVER_PG_PASSWORD=… cargo run --release --example dump -- DATABASE LOCATION counts|content
+//! SWITCHOVER_PG_A=5433 SWITCHOVER_PG_B=5434 SWITCHOVER_PG_PASSWORD=… cargo run --release --example dump -- DATABASE LOCATION counts|content COMPRESSION
 //! ```
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ impl Overseer for Phases {
     }
 }
 
-fn options(database: &str, location: &str) -> Result<PostgresOptions, Box<dyn Error>> {
+fn options(database: &str, location: &str, compression: &str) -> Result<PostgresOptions, Box<dyn Error>> {
     let mut sides = serde_json::Map::new();
     for (side, variable) in [("hongkong", "SWITCHOVER_PG_A"), ("sydney", "SWITCHOVER_PG_B")] {
         let port: u16 = std::env::var(variable)?.parse()?;
@@ -53,7 +53,10 @@ fn options(database: &str, location: &str) -> Result<PostgresOptions, Box<dyn Er
         });
         sides.insert(side.to_owned(), side_options);
     }
-    let options = serde_json::json!({ "method": "dump", "sides": sides, "backups": { "path": location } });
+    let compression: u8 = compression.parse()?;
+    let options = serde_json::json!({
+        "method": "dump", "sides": sides, "backups": { "path": location }, "compression": compression,
+    });
     Ok(serde_json::from_value(options)?)
 }
 
@@ -68,11 +71,14 @@ fn order(verify: Verification) -> Result<SyncOrder, Box<dyn Error>> {
     let sides = [SideName::new("hongkong")?, SideName::new("sydney")?];
     let pair = Pair {
         name: PairName::new("bench")?,
-        sides: sides.clone().map(|name| Side { name, project: None }),
+        sides: sides.clone().map(|name| Side { name, project: None, columns: Vec::new() }),
         environments: vec![],
         services: BTreeMap::new(),
         dns: DnsPolicy::default(),
         probe: ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: BTreeMap::new(),
     };
     Ok(SyncOrder {
         direction: Direction::of(&pair, &sides[0])?,
@@ -94,14 +100,19 @@ fn peak() -> Option<u64> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [database, location, how] = arguments.as_slice() else {
-        return Err("dump DATABASE LOCATION counts|content".into());
+    let [database, location, how, compression] = arguments.as_slice() else {
+        return Err("dump DATABASE LOCATION counts|content COMPRESSION".into());
     };
     let verify = if how == "content" { Verification::Content } else { Verification::Counts };
     let store = StoreRef { environment: EnvironmentName::new("live")?, store: StoreName::new("metadata")? };
     let clock = Arc::new(TokioClock::new());
-    let store =
-        PostgresDump::new(&PairName::new("bench")?, &store, &options(database, location)?, clock, &resolve)?;
+    let store = PostgresDump::new(
+        &PairName::new("bench")?,
+        &store,
+        &options(database, location, compression)?,
+        clock,
+        &resolve,
+    )?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let phases = Phases { began: Instant::now(), first: Mutex::default() };
     let done = runtime.block_on(store.sync(&order(verify)?, &phases))?;

@@ -60,8 +60,8 @@ fn store(kind: &str, from: &str, to: &str, more: &[String]) -> Result<Arc<dyn St
 }
 
 fn order() -> Result<SyncOrder, Box<dyn Error>> {
-    let sides =
-        ["hongkong", "sydney"].map(|name| SideName::new(name).map(|name| Side { name, project: None }));
+    let sides = ["hongkong", "sydney"]
+        .map(|name| SideName::new(name).map(|name| Side { name, project: None, columns: Vec::new() }));
     let [hongkong, sydney] = sides;
     let pair = switchover::model::Pair {
         name: PairName::new("bench")?,
@@ -70,6 +70,9 @@ fn order() -> Result<SyncOrder, Box<dyn Error>> {
         services: [].into(),
         dns: switchover::model::DnsPolicy::default(),
         probe: switchover::model::ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: [].into(),
     };
     Ok(SyncOrder {
         direction: Direction::of(&pair, &SideName::new("hongkong")?)?,

@@ -34,9 +34,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use switchover::model::{PairName, SideName, StoreRef};
+use switchover::model::{PairName, RunId, SideName, StoreRef};
 use switchover::port::{
-    Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, Overseer, Store, SyncOrder, Synced,
+    Clock, DataError, Depth, FreezeOrder, FreezeProof, Inspection, KeepOrder, Kept, LoneSide, Overseer,
+    Rescue, Store, SyncOrder, Synced, TakenOver,
 };
 use switchover_files::{Directory, MirrorStore, OptionsError, refuse_bad_options};
 
@@ -82,6 +83,21 @@ impl RcloneStore {
         }
         let places = <[Place; 2]>::try_from(places).map_err(|places| OptionsError::Sides(places.len()))?;
         Ok(Self(MirrorStore::over(Remotes { rclone, places, options }, pair, store, clock)))
+    }
+}
+
+#[async_trait]
+impl Rescue for RcloneStore {
+    async fn look(&self, side: &SideName) -> Result<LoneSide, DataError> {
+        self.0.look(side).await
+    }
+
+    async fn take_over(&self, side: &SideName, run: &RunId) -> Result<TakenOver, DataError> {
+        self.0.take_over(side, run).await
+    }
+
+    async fn keep(&self, order: &KeepOrder, overseer: &dyn Overseer) -> Result<Kept, DataError> {
+        self.0.keep(order, overseer).await
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use switchover::model::{SideName, Verification};
-use switchover::port::{DataError, StoreProblem, SyncPurpose, Unit};
+use switchover::port::{DataError, Kept, StoreProblem, SyncPurpose, Unit};
 use switchover_files::work::Control;
 use switchover_files::{
-    Begun, DeletionLimit, Held, Job, Limits, Look, Mirror, Moment, Moved, Scan, Site, Sites, Tally, Verified,
+    Begun, DeletionLimit, Held, Job, Keeper, Limits, Look, Mirror, Moment, Moved, Scan, Site, Sites, Tally,
+    Verified,
 };
 
 use crate::log::Heard;
@@ -339,6 +340,45 @@ impl Mirror for Remotes {
         // rclone does not look at times that nobody can set, so what was written past a freeze is not known here.
         Ok(None)
     }
+}
+
+impl Keeper for Remotes {
+    /// A remote is copied within itself, which object stores do without moving the bytes
+    /// (<https://rclone.org/overview/#copy>). rclone refuses remotes that overlap for `sync` and `move` alone.
+    fn keep(&self, side: &SideName, name: &str, control: &Control) -> Result<Kept, DataError> {
+        let place = self.place(side)?;
+        let remote = match &place.tree {
+            // Up to version 1.62 rclone writes files in their place, so that a second name for one would not keep it.
+            Tree::Local(directory) => directory.path().display().to_string(),
+            Tree::Remote(remote) => remote.name.clone(),
+        };
+        let target = within(&remote, name);
+        let mut arguments = vec!["copy".to_owned(), "--links".to_owned()];
+        arguments.extend([format!("--transfers={}", self.options.transfers), "--stats=1s".to_owned()]);
+        arguments.push("--stats-log-level=NOTICE".to_owned());
+        arguments.extend(place.filters());
+        arguments.extend([remote, target.clone()]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let watch = |heard: &Heard| {
+            control.advance("keeping", heard.stats.bytes, None, Unit::Bytes);
+            control.permit()
+        };
+        control.permit()?;
+        let ended = self.rclone.lead(&arguments, None, control, |_| {}, watch)?;
+        match ended.code {
+            Some(0) => Ok(Kept { place: target, bytes: None }),
+            Some(_) | None => Err(DataError::Failed {
+                place: place.shelf().place(),
+                why: format!("what it holds could not be kept: {}", ended.heard.told()),
+            }),
+        }
+    }
+}
+
+/// A path within a remote.
+fn within(remote: &str, name: &str) -> String {
+    let joint = if remote.ends_with([':', '/']) { "" } else { "/" };
+    format!("{remote}{joint}{name}")
 }
 
 /// Two names of one remote: what is written to one shows in the other.

@@ -17,12 +17,12 @@ use crate::states::{self, Phase};
 use crate::store::{RdsStore, is_replica};
 
 /// One side as seen.
-struct Look<'a> {
-    home: &'a Home,
-    found: DbInstance,
-    access: Access,
+pub(crate) struct Look<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) found: DbInstance,
+    pub(crate) access: Access,
     /// Whether an earlier run was left between its two renames.
-    unfinished: bool,
+    pub(crate) unfinished: bool,
 }
 
 impl RdsStore {
@@ -56,7 +56,7 @@ impl RdsStore {
         Ok(inspection)
     }
 
-    async fn look_at<'a>(&self, home: &'a Home) -> Result<Look<'a>, DataError> {
+    pub(crate) async fn look_at<'a>(&self, home: &'a Home) -> Result<Look<'a>, DataError> {
         let (found, unfinished) = match home.instance(home.live()).await? {
             Some(found) => (found, false),
             None => match home.between(&self.ours()).await? {
@@ -161,7 +161,7 @@ impl RdsStore {
     }
 }
 
-fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
+pub(crate) fn side(look: &Look<'_>, all: &[Look<'_>]) -> StoreSide {
     let name: &SideName = &look.home.side;
     let theirs = marks(look.found.tag_list());
     let other = all.iter().find(|other| other.home.side != *name);

@@ -42,6 +42,7 @@ mod inspect;
 mod names;
 mod options;
 mod postgres;
+mod rescue;
 mod snapshots;
 mod stage;
 mod states;

@@ -118,8 +118,8 @@ def stores(method, world):
 class Pair:
     """The sandbox with both stores."""
 
-    def __init__(self, method, scale=1):
-        self.world = World(ttl=2, margin="0s")
+    def __init__(self, method, scale=1, releases=False):
+        self.world = World(ttl=2, margin="0s", releases=releases)
         text = self.world.config.read_text()
         text = re.sub(r"\n\[pair\.gigadb\.environments\.[a-z]+\.stores\..*?(?=\n\[|\Z)", "", text, flags=re.S)
         self.world.config.write_text(text + stores(method, self.world))

@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "sandbox-operations-token-000000000000000"
 """The canary: it must never be in anything that a program writes."""
+GITLAB_TOKEN = "glpat-sandbox-operations-0000"
+"""Another one."""
 
 def _network():
     """Two octets of 127.0.0.0/8 for one world alone, and the socket that reserves them among all suites that run."""
@@ -76,7 +78,7 @@ class Ended:
 class World:
     """A sandbox, a configuration and a journal. Use it in a `with`: everything is stopped and removed at its end."""
 
-    def __init__(self, ttl=2, margin="0s", swap_ttl="60s", cloudflare="", config=None, edit_seed=None):
+    def __init__(self, ttl=2, margin="0s", swap_ttl="60s", cloudflare="", config=None, edit_seed=None, releases=False):
         self.network, self.reserved = _network()
         self.folder = Path(tempfile.mkdtemp(prefix="switchover-e2e."))
         self.config = self.folder / "switchover.toml"
@@ -88,8 +90,14 @@ class World:
         seed = self._own((ROOT / "tests/sandbox/seeds/gigadb.toml").read_text())
         seed = re.sub(r"^ttl = 300$", f"ttl = {ttl}", seed, flags=re.M)
         seed = seed.replace('plan = "pro"', 'plan = "pro"\nmin_ttl = 2')
+        if releases:
+            seed += self._own((ROOT / "tests/sandbox/seeds/gitlab.toml").read_text())
         self.seed.write_text(edit_seed(seed, self.network) if edit_seed else seed)
         self.config.write_text(config(self.network) if config else self._standard(ttl, margin, swap_ttl, cloudflare))
+        if releases:
+            quick = 'provider = "gitlab"\nconnect_timeout = "500ms"\ntimeout = "1500ms"\nin_flight = "1500ms"\n'
+            text = self._own((ROOT / "examples/gigadb/releases.toml").read_text())
+            self.config.write_text(self.config.read_text() + text.replace('provider = "gitlab"\n', quick))
 
     def _own(self, text):
         return re.sub(r"127\.0\.(53|1|2)\.", rf"{self.network}.\1.", text)
@@ -137,6 +145,15 @@ class World:
         data = None if body is None else json.dumps(body).encode()
         head = {"content-type": "application/json"}
         request = urllib.request.Request(f"{self.api}/sandbox{path}", data, head, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def gitlab(self, path, body=None, method=None):
+        """Asks the controls of the GitLab server; `body` makes it a POST."""
+        data = None if body is None else json.dumps(body).encode()
+        address = f"http://{self.network}.53.1:18790/sandbox{path}"
+        request = urllib.request.Request(address, data, {"content-type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             text = answer.read()
         return json.loads(text) if text else None
@@ -207,7 +224,7 @@ class World:
         """A clean environment with the token; a value of None removes a variable."""
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "LLVM_PROFILE_FILE")
         variables = {name: os.environ[name] for name in kept if name in os.environ}
-        variables |= {"CLOUDFLARE_API_TOKEN": TOKEN, "USER": "operator", "COLUMNS": "160"} | more
+        variables |= {"CLOUDFLARE_API_TOKEN": TOKEN, "GITLAB_TOKEN": GITLAB_TOKEN, "USER": "operator", "COLUMNS": "160"} | more
         return {name: value for name, value in variables.items() if value is not None}
 
     def command(self, program, *arguments):
@@ -227,7 +244,7 @@ class World:
         """What became of a program that was run by other means; nothing may show the token or a panic."""
         self.outputs.append(out + err)
         ended = Ended(command, code, out, err)
-        if TOKEN in out + err:
+        if TOKEN in out + err or GITLAB_TOKEN in out + err:
             raise AssertionError(f"the token is shown:\n{ended}")
         if "panicked" in err:
             raise AssertionError(f"a panic:\n{ended}")

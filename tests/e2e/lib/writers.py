@@ -1,5 +1,6 @@
 """Clients that write to a pair all the time, and remember each write that was acknowledged."""
 
+import itertools
 import json
 import os
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 from prober import ask
 
 FLAG = "maintenance.json"
+NUMBERS = itertools.count(1)
+"""One row of numbers for every client, so that none writes what another wrote before it."""
 
 
 class Writer:
@@ -41,17 +44,15 @@ class Writer:
         return self._cached
 
     def _run(self):
-        number = 0
-        base = 1_000_000_000 if self.stale else 0
         while not self._stop.is_set():
-            number += 1
+            number = next(NUMBERS)
             try:
-                took = self.write(self.side(), base + number)
+                took = self.write(self.side(), number)
             except Exception as error:
                 took = False
                 self.errors.append(str(error).splitlines()[0])
             if took:
-                self.acknowledged.append(base + number)
+                self.acknowledged.append(number)
                 now = time.monotonic()
                 if self._last is not None:
                     self.longest_gap = max(self.longest_gap, now - self._last)
@@ -65,7 +66,8 @@ class Writer:
 
     def __str__(self):
         kind = f"{type(self).__name__}{' that hears of nothing' if self.stale else ''}"
-        return f"{kind}: {len(self.acknowledged)} acknowledged, {self.refused} refused, longest gap {self.longest_gap:.2f} s"
+        why = f", at last: {self.errors[-1]}" if self.errors else ""
+        return f"{kind}: {len(self.acknowledged)} acknowledged, {self.refused} refused, longest gap {self.longest_gap:.2f} s{why}"
 
 
 class Rows(Writer):

@@ -15,7 +15,8 @@
 //! `GET /files/NAME` and `GET /files` read. While `maintenance.json` lies in its directory and the `until` in it has not passed, it
 //! answers 503 to writes, so that Switchover can freeze it. [`client`] has its clients.
 //!
-//! Beside them stand any number of [GitLab servers](gitlab), each with its own port and controls.
+//! Beside them stand any number of [GitLab servers](gitlab), each with its own port and controls, and those who are told of swaps: the
+//! [receivers](receiver) of webhooks and mail.
 //!
 //! [`Sandbox::start`] takes a [`Seed`], which says what there is and where it listens, and gives accessors,
 //! snapshots for assertions, a log of requests, and control over what goes wrong. The same control is to be had
@@ -59,6 +60,7 @@ mod fault;
 pub mod gitlab;
 mod ids;
 mod log;
+pub mod receiver;
 mod sandbox;
 mod seed;
 mod site;

@@ -34,6 +34,7 @@
 //! harness's own `run`: on virtual time for the fakes, on a tokio runtime for providers that need one.
 
 pub mod address_book;
+pub mod announcer;
 pub mod backups;
 pub mod check;
 pub mod embargo;

@@ -3,11 +3,13 @@
 //! ```text
 //!   freezing   freeze, renew, take over, lapse, prove, thaw
 //!   syncing    copy, repeat, rehearse, swap and swap back
+//!   rescue     one side alone, taken over and kept
 //!   faults     what must not be destroyed; drops, refusals and lost sides at every moment
 //! ```
 
 mod faults;
 mod freezing;
+mod rescue;
 mod syncing;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use switchover::port::{
 
 pub use faults::*;
 pub use freezing::*;
+pub use rescue::*;
 pub use syncing::*;
 
 /// What clients hold in a store: values by their keys (files by their names, rows by their primary keys).
@@ -126,6 +129,8 @@ macro_rules! store_contract {
             a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next
             a_lost_side_does_not_hide_the_other
             nothing_is_synced_to_or_from_a_side_that_cannot_be_reached
+            a_stand_by_is_taken_over_while_production_cannot_be_reached
+            what_a_side_holds_is_kept_before_it_is_written_over
         );
     };
 }
@@ -139,11 +144,14 @@ pub fn sides() -> [SideName; 2] {
 pub fn pair() -> Pair {
     Pair {
         name: PairName::new("gigadb").expect("a pair's name"),
-        sides: sides().map(|name| Side { name, project: None }),
+        sides: sides().map(|name| Side { name, project: None, columns: Vec::new() }),
         environments: vec![],
         services: BTreeMap::new(),
         dns: DnsPolicy::default(),
         probe: ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: BTreeMap::new(),
     }
 }
 

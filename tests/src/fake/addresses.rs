@@ -25,6 +25,12 @@ pub enum AddressFault {
     Rejected,
     /// [`AddressError::Unavailable`].
     Unavailable,
+    /// No answer for five minutes.
+    Silent,
+    /// An answer that is not true: another address under every name.
+    Nonsense,
+    /// An answer without any address.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -112,7 +118,7 @@ impl FakeAddresses {
         inner.held.get(name).into_iter().flatten().map(|address| address.address).collect()
     }
 
-    async fn request(&self) -> Result<(), AddressError> {
+    async fn request(&self) -> Result<Option<AddressFault>, AddressError> {
         self.clock.alive().await;
         self.meter.count();
         let (fault, latency) = {
@@ -120,7 +126,13 @@ impl FakeAddresses {
             (inner.script.take(&[()]), inner.latency)
         };
         self.clock.sleep(latency).await;
-        fault.map_or(Ok(()), |fault| Err(self.error(fault)))
+        if fault == Some(AddressFault::Silent) {
+            self.clock.sleep(Duration::from_secs(300)).await;
+        }
+        match fault {
+            None | Some(AddressFault::Nonsense | AddressFault::Nothing) => Ok(fault),
+            Some(fault) => Err(self.error(fault)),
+        }
     }
 
     fn error(&self, fault: AddressFault) -> AddressError {
@@ -134,7 +146,10 @@ impl FakeAddresses {
             AddressFault::Rejected => {
                 AddressError::Rejected { whose, code: "UnauthorizedOperation".to_owned(), message }
             }
-            AddressFault::Unavailable => AddressError::Unavailable { whose, why: message },
+            AddressFault::Unavailable
+            | AddressFault::Silent
+            | AddressFault::Nonsense
+            | AddressFault::Nothing => AddressError::Unavailable { whose, why: message },
         }
     }
 }
@@ -152,8 +167,17 @@ fn identity(side: &SideName) -> Identity {
 #[async_trait]
 impl AddressBook for FakeAddresses {
     async fn look_up(&self, wanted: &BTreeSet<AddressName>) -> Result<Listing, AddressError> {
-        self.request().await?;
-        let held = lock(&self.inner).held.clone();
+        let fault = self.request().await?;
+        let mut held = lock(&self.inner).held.clone();
+        match fault {
+            Some(AddressFault::Nothing) => held.clear(),
+            Some(AddressFault::Nonsense) => {
+                for named in held.values_mut().flatten() {
+                    named.address = [203, 0, 113, 250].into();
+                }
+            }
+            Some(_) | None => {}
+        }
         let (found, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             held.into_iter().partition(|(name, _)| wanted.contains(name));
         // Only where they are needed for a suggestion: nobody may rely on more.

@@ -13,6 +13,7 @@ use switchover::port::{
 };
 
 use super::backups::Kept;
+use super::rescue::Absence;
 use super::script::Script;
 use super::{VirtualClock, lock};
 
@@ -29,6 +30,12 @@ pub enum DataCall {
     Thaw,
     /// [`Store::sync`].
     Sync,
+    /// [`switchover::port::Rescue::look`].
+    Look,
+    /// [`switchover::port::Rescue::take_over`].
+    TakeOver,
+    /// [`switchover::port::Rescue::keep`].
+    Keep,
 }
 
 /// How a call goes wrong.
@@ -67,22 +74,32 @@ enum Guarded {
 pub(super) struct Side {
     pub(super) writes: BTreeSet<u64>,
     guarded: Guarded,
-    copied: Option<Copied>,
+    pub(super) copied: Option<Copied>,
     diverged: bool,
-    lost: bool,
+    pub(super) absence: Option<Absence>,
+    /// Whether a sync to it broke off.
+    pub(super) half_done: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    method: Method,
+    pub(super) method: Method,
     pub(super) took: Duration,
-    sides: BTreeMap<SideName, Side>,
+    pub(super) sides: BTreeMap<SideName, Side>,
+    /// The side that was given up, until a sync brings it back into step.
+    pub(super) given_up: Option<SideName>,
+    /// The side that the other one took the data over from, until a sync brings it back into step.
+    pub(super) taken_from: Option<SideName>,
+    /// What was kept of a side that was given up: by which run, of which side, and what.
+    pub(super) kept_aside: Vec<(RunId, SideName, BTreeSet<u64>)>,
+    /// Whether somebody said that what diverged may go.
+    pub(super) may_discard: bool,
     /// What stands in the way, as the store says it.
     problems: Vec<StoreProblem>,
     /// Whether both sides are one place.
     shared: bool,
     /// The side that sends, where data streams.
-    stream: Option<SideName>,
+    pub(super) stream: Option<SideName>,
     /// What a snapshot store keeps.
     pub(super) kept: Kept,
     script: Script<DataCall, DataFault>,
@@ -117,8 +134,14 @@ impl FakeStore {
             complete: false,
             position: None,
         };
-        let side =
-            |guarded, copied| Side { writes: BTreeSet::new(), guarded, copied, diverged: false, lost: false };
+        let side = |guarded, copied| Side {
+            writes: BTreeSet::new(),
+            guarded,
+            copied,
+            diverged: false,
+            absence: None,
+            half_done: false,
+        };
         let sides = BTreeMap::from([
             (first.clone(), side(Guarded::Open, None)),
             (second.clone(), side(Guarded::Shut { by: run, until: None }, Some(copied))),
@@ -128,6 +151,10 @@ impl FakeStore {
             method,
             took,
             sides,
+            given_up: None,
+            taken_from: None,
+            kept_aside: Vec::new(),
+            may_discard: false,
             problems: Vec::new(),
             shared: false,
             stream,
@@ -154,7 +181,7 @@ impl FakeStore {
 
     /// Takes a side away, or gives it back.
     pub fn set_lost(&self, side: &SideName, lost: bool) {
-        lock(&self.inner).side(side).lost = lost;
+        lock(&self.inner).side(side).absence = lost.then_some(Absence::Gone);
     }
 
     /// Opens a side by hand, as somebody might in the night.
@@ -193,17 +220,20 @@ impl FakeStore {
     ///
     /// # Panics
     ///
-    /// If both sides would take it: never are both writable.
+    /// If both sides would take it, and none was given up: never are both writable.
     pub fn write(&self, side: &SideName, write: u64) -> bool {
         let now = self.clock.now();
         let mut inner = lock(&self.inner);
         let open: Vec<&SideName> =
             inner.sides.iter().filter(|(_, side)| side.takes_writes(now)).map(|(name, _)| name).collect();
-        assert!(open.len() < 2, "both sides take writes: {open:?}");
-        if inner.sides[side].lost || !inner.sides[side].takes_writes(now) {
+        assert!(
+            open.len() < 2 || inner.given_up.is_some() || inner.taken_from.is_some(),
+            "both sides take writes: {open:?}"
+        );
+        if inner.sides[side].absence == Some(Absence::Gone) || !inner.sides[side].takes_writes(now) {
             return false;
         }
-        let sends = inner.stream.as_ref() == Some(side);
+        let sends = inner.stream.as_ref() == Some(side) && inner.sides[side].absence.is_none();
         let here = inner.side(side);
         here.writes.insert(write);
         here.diverged |= here.copied.is_some();
@@ -232,7 +262,7 @@ impl FakeStore {
         inner.sides.iter().filter(|(_, side)| side.takes_writes(now)).map(|(name, _)| name.clone()).collect()
     }
 
-    async fn begin(&self, call: DataCall) -> Result<Option<DataFault>, DataError> {
+    pub(super) async fn begin(&self, call: DataCall) -> Result<Option<DataFault>, DataError> {
         self.clock.alive().await;
         self.clock.sleep(Duration::from_millis(10)).await;
         let fault = lock(&self.inner).script.take(&[call]);
@@ -245,21 +275,17 @@ impl FakeStore {
         }
     }
 
-    fn here(&self, side: &SideName) -> Result<(), DataError> {
-        if lock(&self.inner).side(side).lost {
-            return Err(DataError::Unreachable {
-                place: side.to_string(),
-                why: "the side is gone".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
     fn copy(&self, order: &SyncOrder) -> Result<Copied, DataError> {
         let now = self.clock.now();
         let mut inner = lock(&self.inner);
         let (from, to) = (order.direction.from().clone(), order.direction.to().clone());
         let place = to.to_string();
+        if order.purpose != SyncPurpose::Rehearsal && inner.taken_from.as_ref() == Some(&to) {
+            let kept =
+                inner.kept_aside.iter().any(|(_, of, held)| *of == to && *held == inner.sides[&to].writes);
+            assert!(kept || inner.may_discard, "what diverged on {to} is written over and was not kept");
+            assert!(!inner.sides[&to].takes_writes(now), "{to} is written over while it takes writes");
+        }
         if inner.sides[&to].diverged && !order.overwrite && inner.stream.is_none() {
             let why = "it holds what production does not".to_owned();
             return Err(DataError::Guarded { place, why, advice: None });
@@ -291,8 +317,15 @@ impl FakeStore {
             inner.side(&from).diverged = false;
         }
         let turns = inner.method == Method::Streaming;
+        if inner.given_up.as_ref() == Some(&to) {
+            inner.given_up = None;
+        }
+        if inner.taken_from.as_ref() == Some(&to) {
+            inner.taken_from = None;
+        }
         let target = inner.side(&to);
-        if turns && order.purpose == SyncPurpose::Routine {
+        target.half_done = false;
+        if turns && order.purpose == SyncPurpose::Routine && !order.overwrite {
             // A stream adds what it carries; it takes nothing away.
             target.writes.extend(writes);
         } else {
@@ -311,6 +344,19 @@ impl FakeStore {
 }
 
 impl Inner {
+    /// A side as a look finds it.
+    pub(super) fn seen(&self, name: &SideName, now: Timestamp) -> StoreSide {
+        let side = &self.sides[name];
+        StoreSide {
+            place: format!("memory of {name}"),
+            identity: if self.shared { "one".to_owned() } else { name.to_string() },
+            access: side.access(now),
+            copied: side.copied.clone(),
+            diverged: side.diverged && self.stream.is_none(),
+            bytes: Some(side.writes.len() as u64 * 8),
+        }
+    }
+
     pub(super) fn side(&mut self, name: &SideName) -> &mut Side {
         self.sides.get_mut(name).expect("a side of the store")
     }
@@ -323,6 +369,11 @@ impl Side {
         self.guarded = Guarded::Shut { by: run_of_long_ago(), until: None };
     }
 
+    /// Shuts it for a run, without an end.
+    pub(super) fn shut(&mut self, run: &RunId) {
+        self.guarded = Guarded::Shut { by: run.clone(), until: None };
+    }
+
     fn takes_writes(&self, now: Timestamp) -> bool {
         match &self.guarded {
             Guarded::Open | Guarded::Leaky { .. } | Guarded::None => true,
@@ -330,7 +381,7 @@ impl Side {
         }
     }
 
-    fn access(&self, now: Timestamp) -> Access {
+    pub(super) fn access(&self, now: Timestamp) -> Access {
         match &self.guarded {
             Guarded::Open => Access::Writable,
             Guarded::None => Access::Unguarded,
@@ -342,7 +393,7 @@ impl Side {
     }
 }
 
-fn landed(fault: Option<DataFault>) -> Result<(), DataError> {
+pub(super) fn landed(fault: Option<DataFault>) -> Result<(), DataError> {
     match fault {
         Some(DataFault::UnknownLanded) => {
             Err(DataError::Unknown { place: "memory".to_owned(), why: "no answer came".to_owned() })
@@ -355,24 +406,20 @@ fn landed(fault: Option<DataFault>) -> Result<(), DataError> {
 impl Store for FakeStore {
     async fn inspect(&self, _: Depth) -> Result<Inspection, DataError> {
         self.begin(DataCall::Inspect).await?;
+        let names: Vec<SideName> = lock(&self.inner).sides.keys().cloned().collect();
+        let looks = names.iter().map(|name| async move { (name.clone(), self.answered(name).await) });
+        let answers = futures_util::future::join_all(looks).await;
         let now = self.clock.now();
         let inner = lock(&self.inner);
-        let (lost, seen): (Vec<_>, Vec<_>) = inner.sides.iter().partition(|(_, side)| side.lost);
-        let side = |(name, side): (&SideName, &Side)| {
-            let seen = StoreSide {
-                place: format!("memory of {name}"),
-                identity: if inner.shared { "one".to_owned() } else { name.to_string() },
-                access: side.access(now),
-                copied: side.copied.clone(),
-                diverged: side.diverged && inner.stream.is_none(),
-                bytes: Some(side.writes.len() as u64 * 8),
-            };
-            (name.clone(), seen)
-        };
+        let mut unread = BTreeMap::new();
+        for (name, answer) in answers {
+            unread.extend(answer.err().map(|error| (name, error.to_string())));
+        }
+        let seen = inner.sides.keys().filter(|name| !unread.contains_key(*name));
         Ok(Inspection {
             method: inner.method,
-            sides: seen.into_iter().map(side).collect(),
-            unread: lost.into_iter().map(|(name, _)| (name.clone(), "the side is gone".to_owned())).collect(),
+            sides: seen.map(|name| (name.clone(), inner.seen(name, now))).collect(),
+            unread: unread.clone(),
             stream: inner.stream.as_ref().map(|from| Stream {
                 from: from.clone(),
                 running: true,
@@ -386,7 +433,7 @@ impl Store for FakeStore {
 
     async fn freeze(&self, side: &SideName, order: &FreezeOrder) -> Result<(), DataError> {
         let fault = self.begin(DataCall::Freeze).await?;
-        self.here(side)?;
+        self.answered(side).await?;
         let now = self.clock.now();
         {
             let mut inner = lock(&self.inner);
@@ -412,7 +459,7 @@ impl Store for FakeStore {
 
     async fn prove_frozen(&self, side: &SideName) -> Result<FreezeProof, DataError> {
         self.begin(DataCall::Prove).await?;
-        self.here(side)?;
+        self.answered(side).await?;
         self.clock.sleep(Duration::from_millis(300)).await;
         let now = self.clock.now();
         let mut inner = lock(&self.inner);
@@ -427,12 +474,19 @@ impl Store for FakeStore {
 
     async fn thaw(&self, side: &SideName) -> Result<(), DataError> {
         let fault = self.begin(DataCall::Thaw).await?;
-        self.here(side)?;
+        self.answered(side).await?;
         {
             let mut inner = lock(&self.inner);
             let now = self.clock.now();
             let other = inner.sides.iter().find(|(name, other)| *name != side && other.takes_writes(now));
+            let other = other
+                .filter(|(name, _)| ![&inner.given_up, &inner.taken_from].contains(&&Some((*name).clone())));
             assert!(other.is_none(), "{side} is thawed while the other side takes writes");
+            let late = inner
+                .given_up
+                .as_ref()
+                .filter(|given| *given != side && inner.stream.as_ref() == Some(*given));
+            assert!(late.is_none(), "{side} is thawed while late writes can still arrive there");
             inner.side(side).guarded = Guarded::Open;
         }
         landed(fault)
@@ -440,8 +494,8 @@ impl Store for FakeStore {
 
     async fn sync(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Synced, DataError> {
         let fault = self.begin(DataCall::Sync).await?;
-        self.here(order.direction.from())?;
-        self.here(order.direction.to())?;
+        self.answered(order.direction.from()).await?;
+        self.answered(order.direction.to()).await?;
         let steps = 4;
         let took = lock(&self.inner).took;
         for done in 0..steps {

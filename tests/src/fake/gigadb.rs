@@ -108,7 +108,11 @@ pub(super) fn pair() -> Pair {
     };
     Pair {
         name: PairName::new("gigadb").expect("a pair"),
-        sides: SIDES.map(|(of, project)| Side { name: side(of), project: Some(project.to_owned()) }),
+        sides: SIDES.map(|(of, project)| Side {
+            name: side(of),
+            project: Some(project.to_owned()),
+            columns: Vec::new(),
+        }),
         environments: ["staging", "live"].map(environment).to_vec(),
         services: [(service(), service_of_pair)].into(),
         dns: DnsPolicy {
@@ -116,6 +120,9 @@ pub(super) fn pair() -> Pair {
             ..DnsPolicy::default()
         },
         probe: ProbePolicy::default(),
+        announce: Vec::new(),
+        role_table: None,
+        status_pages: [].into(),
     }
 }
 

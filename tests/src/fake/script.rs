@@ -30,6 +30,12 @@ impl<K: PartialEq, F: Clone> Script<K, F> {
         self.standing.clear();
     }
 
+    /// The fault that the next call by this key would get.
+    pub(super) fn peek(&self, key: &K) -> Option<F> {
+        let mut all = self.planned.iter().chain(&self.standing);
+        all.find(|(of, _)| of == key).map(|(_, fault)| fault.clone())
+    }
+
     /// The fault for a call that goes by any of these keys.
     pub(super) fn take(&mut self, keys: &[K]) -> Option<F> {
         match self.planned.iter().position(|(key, _)| keys.contains(key)) {

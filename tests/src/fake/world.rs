@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchover::model::{
-    Activity, AddressName, Endpoint, Environment, EnvironmentName, Pair, Role, RoleValues, Schedule,
-    ScheduleId, SettingName, SettingRef, SettingValue, SideName, StoreName, StorePolicy, StoreRef,
+    Activity, AddressName, AnnouncerName, Endpoint, Environment, EnvironmentName, Pair, Role, RoleValues,
+    Schedule, ScheduleId, SettingName, SettingRef, SettingValue, SideName, StatusGate, StatusPageName,
+    StoreName, StorePolicy, StoreRef,
 };
-use switchover::port::{AddressBook, Backups, Check, Meter, Method, NameService, Ports, Store};
+use switchover::port::{
+    AddressBook, Announcer, Backups, Check, Meter, Method, NameService, Ports, RoleTable, StatusPage, Store,
+};
 
 use super::gigadb;
 use super::{
-    FakeAddresses, FakeCheck, FakeDelivery, FakeNames, FakeResolver, FakeStore, Health, Held, HeldSetting,
-    MemoryStore, SeededEntropy, VirtualClock,
+    FakeAddresses, FakeAnnouncer, FakeCheck, FakeDelivery, FakeNames, FakePage, FakeResolver, FakeStore,
+    FakeTable, Health, Held, HeldSetting, MemoryStore, SeededEntropy, VirtualClock,
 };
 
 /// A pair and everything outside it, each part open to the test's hands.
@@ -40,6 +43,12 @@ pub struct World {
     pub resolver: FakeResolver,
     /// The journal.
     pub store: MemoryStore,
+    /// The announcers, where a test put some: none at first.
+    pub announcers: BTreeMap<AnnouncerName, FakeAnnouncer>,
+    /// The document with the role table, where a test put one: none at first.
+    pub role_table: Option<FakeTable>,
+    /// The status pages, where a test put some: none at first.
+    pub status_pages: BTreeMap<StatusPageName, FakePage>,
     /// Where nonces come from.
     pub entropy: SeededEntropy,
     /// Counts the requests to the name service and the address books.
@@ -63,6 +72,9 @@ impl World {
             stores: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             values: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            role_table: None,
+            status_pages: BTreeMap::new(),
             check: FakeCheck::new(&clock),
             resolver: FakeResolver::new(&clock, &names),
             store: MemoryStore::new(&clock),
@@ -95,6 +107,13 @@ impl World {
                 .collect(),
             deliveries: self.deliveries.iter().map(|(side, fake)| (side.clone(), fake.port())).collect(),
             values: self.values.clone(),
+            announcers: (self.announcers.iter())
+                .map(|(name, fake)| (name.clone(), Arc::new(fake.clone()) as Arc<dyn Announcer>))
+                .collect(),
+            role_table: self.role_table.clone().map(|fake| Arc::new(fake) as Arc<dyn RoleTable>),
+            status_pages: (self.status_pages.iter())
+                .map(|(name, fake)| (name.clone(), Arc::new(fake.clone()) as Arc<dyn StatusPage>))
+                .collect(),
             resolver: Arc::new(self.resolver.clone()),
             state: Arc::new(self.store.clone()),
             clock: Arc::new(self.clock.clone()),
@@ -150,6 +169,38 @@ impl World {
                 owner: None,
             });
         }
+    }
+
+    /// Puts in somebody who is told of the pair's swaps.
+    pub fn add_announcer(&mut self, called: &str) -> FakeAnnouncer {
+        let fake = FakeAnnouncer::new(&self.clock);
+        let name = AnnouncerName::new(called).expect("an announcer's name");
+        self.pair.announce.push(name.clone());
+        self.announcers.insert(name, fake.clone());
+        fake
+    }
+
+    /// Puts in a document with a role table of every environment.
+    pub fn add_role_table(&mut self) -> FakeTable {
+        let fake = FakeTable::new(&self.clock);
+        let environments = self.pair.environments.iter().map(|environment| environment.name.clone());
+        self.pair.role_table = Some(environments.collect());
+        self.role_table = Some(fake.clone());
+        fake
+    }
+
+    /// Puts in a status page that says that all is well.
+    pub fn add_status_page(&mut self, called: &str, gate: StatusGate) -> FakePage {
+        let fake = FakePage::new(&self.clock);
+        let name = StatusPageName::new(called).expect("a status page's name");
+        self.pair.status_pages.insert(name.clone(), gate);
+        self.status_pages.insert(name, fake.clone());
+        fake
+    }
+
+    /// Lets virtual time pass.
+    pub async fn sleep(&self, duration: Duration) {
+        switchover::port::Clock::sleep(&self.clock, duration).await;
     }
 
     /// Runs a future to its end; see [`VirtualClock::run`].

@@ -6,6 +6,7 @@
     reason = "everything in this binary runs inside tests, where a panic is a failure"
 )]
 
+mod announce;
 mod child;
 mod cloudflare;
 mod cloudflare_api;

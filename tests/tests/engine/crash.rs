@@ -62,7 +62,7 @@ fn stopped_after(desk: &Desk, intent: Intent, after: Duration) {
     assert_eq!(end.unwrap().outcome, None, "the run was over before it was stopped");
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         called: "switchover",
         world: small,
@@ -100,6 +100,13 @@ const COMMANDS: [Command; 7] = [
         run: abort,
         intent: Intent::Prepare,
     },
+    Command {
+        called: "switchover that tells people",
+        world: super::telling::world,
+        before: |_| {},
+        run: switchover,
+        intent: Intent::Switchover,
+    },
 ];
 
 impl Command {
@@ -134,8 +141,10 @@ impl Command {
     /// What a run that goes on must come to.
     fn arrived(&self, desk: &Desk) -> bool {
         match self.intent {
-            Intent::Switchover => desk.swapped() && ttls(desk).len() == 1,
-            Intent::Revert | Intent::Sync | Intent::Finalize | Intent::Drill => desk.as_before(),
+            Intent::Switchover | Intent::Failover => desk.swapped() && ttls(desk).len() == 1,
+            Intent::Revert | Intent::Sync | Intent::Finalize | Intent::Drill | Intent::Reprotect => {
+                desk.as_before()
+            }
             Intent::Prepare => desk.as_before() && ttls(desk) == [Ttl::Seconds(60)],
             Intent::RestoreTtl => desk.as_before() && ttls(desk) == [Ttl::Seconds(120)],
         }

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use switchover::model::{
-    Activity, AddressName, RecordData, ReleaseName, SettingName, SettingValue, SideName,
+    Activity, AddressName, RecordData, ReleaseName, SettingName, SettingValue, SideName, StatusGate,
 };
 use switchover::observe::{Finding, FindingKind, Snapshot};
 use switchover::plan::{Intent, PlanError, plan};
 use switchover::port::{Identity, Method, Schedules as _, StoreProblem};
 use switchover_tests::fake::{
-    AddressFault, DataCall, DataFault, FakeStore, Health, Held, HeldSetting, NameCall, NameFault, RemoteCall,
-    RemoteFault, World,
+    AddressFault, AnnounceFault, DataCall, DataFault, FakeStore, Health, Held, HeldSetting, NameCall,
+    NameFault, RemoteCall, RemoteFault, TableFault, World,
 };
 
 use super::support::{Desk, ask, environment, name, seconds, zone};
@@ -72,6 +72,10 @@ fn edit_setting(world: &World, edit: impl FnOnce(&mut HeldSetting)) {
     let mut held = settings.held(&environment("live"), &home_url()).unwrap();
     edit(&mut held);
     settings.define(Some(&environment("live")), &home_url(), held);
+}
+
+fn trouble() -> Health {
+    Health::Wrong("major trouble: Partial System Outage".to_owned())
 }
 
 fn world_side(first: bool) -> SideName {
@@ -296,6 +300,27 @@ const SLIPS: &[Slip] = &[
         let id = schedules.held()[0].id.clone();
         let _ = world.run(schedules.switch(&id, Activity::Active)).unwrap();
     }),
+    ("a vendor has trouble, which is worth a look", |world| {
+        world.add_status_page("cloudflare", StatusGate::Advisory).set(trouble());
+    }),
+    ("a vendor has trouble, which keeps from a swap", |world| {
+        world.add_status_page("cloudflare", StatusGate::Gate).set(trouble());
+    }),
+    ("a status page is down, which is worth a look", |world| {
+        world.add_status_page("cloudflare", StatusGate::Advisory).set(Health::Down);
+    }),
+    ("a status page is down, which keeps from a swap", |world| {
+        world.add_status_page("cloudflare", StatusGate::Gate).set(Health::Down);
+    }),
+    ("people cannot be told for now", |world| {
+        world.add_announcer("ops").fail_proofs(AnnounceFault::Unavailable);
+    }),
+    ("people cannot be told at all", |world| {
+        world.add_announcer("ops").fail_proofs(AnnounceFault::Refused);
+    }),
+    ("the document has no place for the role table", |world| {
+        world.add_role_table().fail_always(TableFault::NoPlace);
+    }),
     ("the stand-by fails its check", |world| {
         let site = world.address(world.second(), &address_name(SITE));
         world.check.set(site, Health::Wrong("503 Service Unavailable".to_owned()));
@@ -314,8 +339,8 @@ fn every_slip_is_named_with_its_place_and_what_was_probably_meant() {
         writeln!(text, "## {called}\n{}", told(&snapshot.findings)).unwrap();
     }
     insta::assert_snapshot!("findings", text);
-    // Those take a history, and a release that somebody asks for.
-    kinds.extend([FindingKind::JournalDisagrees, FindingKind::ReleaseUnfit]);
+    // Those take a history, a release that somebody asks for, and a look at a pair whose production may be gone.
+    kinds.extend([FindingKind::JournalDisagrees, FindingKind::ReleaseUnfit, FindingKind::LostAnswers]);
     assert_eq!(kinds.len(), every_kind().len(), "{kinds:?}");
 }
 
@@ -364,7 +389,12 @@ fn every_kind() -> Vec<FindingKind> {
         K::SettingOfOtherRole => Some(K::SettingUnfit),
         K::SettingUnfit => Some(K::ScheduleMissing),
         K::ScheduleMissing => Some(K::ScheduleOfOtherRole),
-        K::ScheduleOfOtherRole => None,
+        K::ScheduleOfOtherRole => Some(K::TroubleReported),
+        K::TroubleReported => Some(K::StatusPageSilent),
+        K::StatusPageSilent => Some(K::AnnouncerUnfit),
+        K::AnnouncerUnfit => Some(K::RoleTableUnfit),
+        K::RoleTableUnfit => Some(K::LostAnswers),
+        K::LostAnswers => None,
     };
     std::iter::successors(Some(K::SideUnreadable), |kind| next(*kind)).collect()
 }

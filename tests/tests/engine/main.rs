@@ -6,6 +6,7 @@
 //!   drill                         everything tried that moves nobody, and how long a swap will take by it
 //!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
+//!   telling                       people, the role table, and vendors' status pages
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
 //!
@@ -20,11 +21,14 @@
 mod checker;
 mod crash;
 mod drill;
+mod failover;
 mod faults;
 mod findings;
+mod gates;
 mod planning;
 mod release;
 mod running;
 mod stores;
 mod support;
 mod takeover;
+mod telling;

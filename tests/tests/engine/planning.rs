@@ -97,6 +97,20 @@ fn action(text: &mut String, action: &Action) {
             writeln!(text, "    {}; {:?}", groups.collect::<Vec<_>>().join(", "), gate.windows).unwrap();
         }
         Action::Soak(soak) => writeln!(text, "    {} ms, {} checks", soak.for_ms, soak.checks.len()).unwrap(),
+        Action::Announce(announce) => writeln!(text, "    {} to {}", announce.moment, announce.to).unwrap(),
+        Action::WriteRoleTable(write) => {
+            for row in &write.rows {
+                writeln!(text, "    {} {}: {}", row.environment, row.side, row.holding).unwrap();
+            }
+        }
+        Action::TakeOver(taken) => {
+            writeln!(text, "    {} on {}, as of {}", taken.store, taken.side, taken.as_of).unwrap();
+        }
+        Action::FenceLost(fence) => {
+            writeln!(text, "    {} on {}, each try {} ms", fence.store, fence.side, fence.patience_ms)
+                .unwrap();
+        }
+        Action::KeepData(keep) => writeln!(text, "    {} on {}", keep.store, keep.side).unwrap(),
     }
 }
 
@@ -115,6 +129,31 @@ fn a_switchover_of_all_environments() {
     insta::assert_snapshot!("plan_all", told(&plan));
     insta::assert_snapshot!("plan_all_json", serde_json::to_string_pretty(&plan).unwrap());
     insta::assert_snapshot!("plan_all_digest", plan.digest());
+}
+
+#[test]
+fn a_switchover_tells_people_and_ends_with_the_role_table() {
+    let mut world = small();
+    world.add_announcer("ops");
+    world.add_announcer("curators");
+    world.add_role_table();
+    let plan = Desk::new(world).plan(&ask(Intent::Switchover)).unwrap();
+    insta::assert_snapshot!("plan_telling", told(&plan));
+}
+
+#[test]
+fn the_role_table_says_of_an_environment_that_was_not_looked_at_what_the_journal_says() {
+    let mut world = World::gigadb();
+    world.add_role_table();
+    let desk = Desk::new(world);
+    let rows = |desk: &Desk| {
+        let plan = desk.plan(&only(Intent::Switchover, "staging")).unwrap();
+        told(&plan).lines().filter(|line| line.contains("live")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&desk), ["    live hongkong: unknown", "    live sydney: unknown"]);
+    let end = desk.world.run(desk.process().perform(&only(Intent::Switchover, "live"))).unwrap();
+    assert_eq!(end.outcome, Some(switchover::journal::Outcome::Completed));
+    assert_eq!(rows(&desk), ["    live hongkong: hot stand-by", "    live sydney: current production"]);
 }
 
 #[test]

@@ -117,16 +117,22 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::ChangeRecords(_) => matches!(fact, Fact::Accepted { .. }),
             Action::AwaitRecords(_) => matches!(fact, Fact::Agreed { .. }),
             Action::RunChecks(_) => matches!(fact, Fact::Passed { .. }),
-            Action::Hold(_) => matches!(fact, Fact::Waited { .. }),
+            Action::Hold(_) | Action::Soak(_) => matches!(fact, Fact::Waited { .. }),
             Action::FreezeStore(_) => matches!(fact, Fact::Frozen { .. }),
-            Action::ThawStore(_) => false,
             Action::SyncStore(_) => matches!(fact, Fact::Synced(_)),
             Action::ProveFrozen(_) => matches!(fact, Fact::Frozen { .. }),
             Action::VerifyBackup(_) => matches!(fact, Fact::Restored { .. }),
             Action::Deploy(_) => matches!(fact, Fact::Deployed { .. }),
             Action::Gate(_) => matches!(fact, Fact::Approved { .. }),
-            Action::Soak(_) => matches!(fact, Fact::Waited { .. }),
-            Action::SetEmbargo(_) | Action::SwitchSchedules(_) | Action::ChangeSettings(_) => false,
+            Action::ThawStore(_)
+            | Action::Announce(_)
+            | Action::WriteRoleTable(_)
+            | Action::SetEmbargo(_)
+            | Action::SwitchSchedules(_)
+            | Action::ChangeSettings(_) => false,
+            Action::TakeOver(_) => matches!(fact, Fact::TakenOver { .. }),
+            Action::FenceLost(_) => matches!(fact, Fact::Fenced { .. }),
+            Action::KeepData(_) => matches!(fact, Fact::Kept { .. }),
         };
         assert!(!facts.is_empty() && facts.iter().all(fits), "{}: {facts:?}", step.id);
     }

@@ -81,6 +81,10 @@ async fn together(
     key: Option<BackupKey>,
     arguments: &SyncData,
 ) -> Outcome {
+    let stores = without_release(session, stores, arguments).await?;
+    if stores.is_empty() {
+        return Ok(Exit::Done);
+    }
     let journal = wait_for_pair(session, arguments.wait.0).await?;
     let environments = environments(session, &stores);
     let snapshot = if arguments.dry_run {
@@ -129,6 +133,26 @@ fn in_full(error: &PlanError) -> String {
 fn environments(session: &Session, stores: &BTreeSet<StoreRef>) -> Vec<Environment> {
     let all = session.pair.pair.environments.iter();
     all.filter(|known| stores.iter().any(|store| store.environment == known.name)).cloned().collect()
+}
+
+/// Leaves out, for cron, stores of environments in which a release is on its way: it may wait for approvals for days, and nothing is
+/// wrong. By hand the sync goes on, to be refused with the reason.
+async fn without_release(
+    session: &Session,
+    stores: BTreeSet<StoreRef>,
+    arguments: &SyncData,
+) -> Result<BTreeSet<StoreRef>, Stop> {
+    if arguments.side.is_none() && !arguments.scheduled {
+        return Ok(stores);
+    }
+    let journal = session.engine.journal().await?;
+    let history = journal.state();
+    let waits = |store: &StoreRef| {
+        let open = history.open_run().filter(|run| run.plan.release.is_some());
+        let concerns = |run: &&RunState| run.plan.shifts.iter().any(|s| s.environment == store.environment);
+        open.filter(concerns).or_else(|| history.unfinalized(&store.environment)).is_some()
+    };
+    Ok(stores.into_iter().filter(|store| !waits(store)).collect())
 }
 
 /// The journal, once nobody works on the pair; one sync may wait for another.
@@ -185,7 +209,13 @@ async fn finish(session: &Session, end: &RunEnd, arguments: &SyncData) -> Outcom
         None if end.paused == Some(PauseReason::Operator) => {
             Err(Stop::new(Exit::Interrupted, "interrupted; the stand-by keeps the data that it had"))
         }
-        Some(RunOutcome::CompletedWithExceptions | RunOutcome::Undone | RunOutcome::Abandoned) | None => {
+        Some(
+            RunOutcome::CompletedWithExceptions
+            | RunOutcome::Undone
+            | RunOutcome::Abandoned
+            | RunOutcome::Superseded,
+        )
+        | None => {
             let failures: Vec<String> = end.failures.iter().map(|failure| failure.message.clone()).collect();
             let guarded = end.failures.iter().all(|failure| failure.kind == FailureKind::Guarded);
             let exit = if guarded && !failures.is_empty() { Exit::Refused } else { Exit::Failed };

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod pair;
+mod people;
 mod period;
 mod policy;
 mod service;
@@ -20,6 +21,7 @@ use super::document::{Entry, Node};
 use super::problem::quoted;
 use super::{ConfigPath, KindName, PairConfig, PortKind, Problem, ProviderSpec, raw};
 use crate::model::{CheckName, DnsName, IdError, PairName};
+use people::People;
 use service::Services;
 
 /// What a file comes to. Only good if there were no problems at all.
@@ -41,7 +43,8 @@ pub(super) fn resolve(root: &Node, faults: &[Problem]) -> Resolved {
     let state = root.get("state").and_then(|node| reader.spec(node, &top.key("state"), PortKind::State));
     let services = service::read(&mut reader, root);
     let checks = reader.checks(root);
-    let pairs = reader.pairs(root, &services, &checks);
+    let people = people::read(&mut reader, root);
+    let pairs = reader.pairs(root, &services, &checks, &people);
     Resolved { pairs, state, problems: reader.problems }
 }
 
@@ -128,7 +131,13 @@ impl Reader {
             .collect()
     }
 
-    fn pairs(&mut self, root: &Node, services: &Services, checks: &Checks) -> BTreeMap<PairName, PairConfig> {
+    fn pairs(
+        &mut self,
+        root: &Node,
+        services: &Services,
+        checks: &Checks,
+        people: &People,
+    ) -> BTreeMap<PairName, PairConfig> {
         let path = ConfigPath::root().key("pair");
         let table = root.get("pair");
         if let Some(table) = table.filter(|table| table.entries().is_empty() && self.is_clean(&path)) {
@@ -137,7 +146,7 @@ impl Reader {
         }
         let entries = self.named(table, &path, PairName::new);
         let read = entries.into_iter().filter_map(|(name, entry)| {
-            let config = pair::read(self, &name, entry, services, checks)?;
+            let config = pair::read(self, &name, entry, services, checks, people)?;
             Some((name, config))
         });
         read.collect()

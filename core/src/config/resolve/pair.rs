@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::super::document::{Entry, Node};
 use super::super::problem::{all, quoted};
 use super::super::{ConfigPath, PairConfig, PortKind, Problem, ProviderSpec, SettingSpec, StoreSpec};
+use super::people::{People, Told};
 use super::service::Services;
 use super::{Checks, Reader};
 use crate::model::{
@@ -39,6 +40,7 @@ pub(super) fn read(
     entry: &Entry,
     services: &Services,
     checks: &Checks,
+    people: &People,
 ) -> Option<PairConfig> {
     let (node, path) = (&entry.node, ConfigPath::pair(name));
     let dns = reader.dns(node, &path);
@@ -51,14 +53,40 @@ pub(super) fn read(
         .is_some_and(|table| table.entries().iter().any(|entry| entry.node.get("delivery").is_some()));
     let known = Known { services, checks, sides: &names, has_delivery };
     let (environments, Specs { stores, settings }) = reader.environments(node, &path, known);
+    let environment_names: Vec<&EnvironmentName> =
+        environments.iter().map(|environment| &environment.name).collect();
+    let told = reader.told(node, &path, people, &environment_names);
     let [(first, first_book), (second, second_book)] = sides?;
     let addresses = BTreeMap::from([(first.name.clone(), first_book), (second.name.clone(), second_book)]);
     let endpoints = || environments.iter().flat_map(|environment| &environment.endpoints);
     let (services, names) = used_services(services, endpoints())?;
     let checks = used_checks(checks, endpoints())?;
     let sides = [first, second];
-    let pair = Pair { name: name.clone(), sides, environments, services, dns, probe };
-    Some(PairConfig { pair, names, addresses, checks, stores, deliveries, settings })
+    let Told { announce, announcers, role_table, gates, status_pages } = told?;
+    let (role_table, table_spec) = role_table.unzip();
+    let pair = Pair {
+        name: name.clone(),
+        sides,
+        environments,
+        services,
+        dns,
+        probe,
+        announce,
+        role_table,
+        status_pages: gates,
+    };
+    Some(PairConfig {
+        pair,
+        names,
+        addresses,
+        checks,
+        stores,
+        deliveries,
+        settings,
+        announcers,
+        role_table: table_spec,
+        status_pages,
+    })
 }
 
 type UsedServices = (BTreeMap<ServiceName, Service>, BTreeMap<ServiceName, ProviderSpec>);
@@ -148,7 +176,8 @@ impl Reader {
         let addresses = entry.node.get("addresses")?;
         let book = self.spec(addresses, &path.key("addresses"), PortKind::Addresses);
         let project = self.field(&entry.node, &path, "project");
-        Some((Side { name, project }, book?))
+        let columns = self.columns(&entry.node, &path);
+        Some((Side { name, project, columns }, book?))
     }
 
     /// Two sides with one address book are one side.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Data, Node};
 use super::problem::{either, quoted};
-use super::{ConfigPath, PathSegment, Period, Problem};
+use super::{ConfigPath, PathSegment, Period, Problem, Template};
 use crate::near::nearest;
 use keyword::{alternatives, choices, constant, is_of, may_fit, required, tag, words};
 use wording::{NO_SECRETS, described, in_words, range_help, reference_help, unknown_key};
@@ -188,6 +188,16 @@ impl<'a> Walk<'a> {
             Some("period") if text.parse::<Period>().is_err() => {
                 let problem = here.problem(format!("{} is no length of time", quoted(text)));
                 return self.report(problem.help("write for example `90s`, `5m` or `1h 30m`"));
+            }
+            Some("announcement") => {
+                if let Err(error) = text.parse::<Template>() {
+                    let problem = here.problem(error.to_string());
+                    self.report(match error.near() {
+                        Some(near) => problem.meant(Some(near)),
+                        None => problem.help(error.help()),
+                    });
+                }
+                return;
             }
             Some("ipv4") if text.parse::<std::net::Ipv4Addr>().is_err() => "IPv4 address",
             Some("ipv6") if text.parse::<std::net::Ipv6Addr>().is_err() => "IPv6 address",

@@ -26,7 +26,9 @@ impl Checker<'_> {
             | Intent::Prepare
             | Intent::RestoreTtl
             | Intent::Sync
-            | Intent::Finalize => {
+            | Intent::Finalize
+            | Intent::Failover
+            | Intent::Reprotect => {
                 let tries = |step: &Step| {
                     step.action.as_verify_backup().is_some() || step.action.as_prove_frozen().is_some()
                 };
@@ -72,7 +74,12 @@ impl Checker<'_> {
             | Action::SwitchSchedules(_)
             | Action::ChangeSettings(_)
             | Action::Gate(_)
-            | Action::Soak(_) => false,
+            | Action::Soak(_)
+            | Action::Announce(_)
+            | Action::WriteRoleTable(_)
+            | Action::TakeOver(_)
+            | Action::FenceLost(_)
+            | Action::KeepData(_) => false,
         };
         self.require(only_tries, &step.id, "a drill changes nothing and lets nobody write");
     }

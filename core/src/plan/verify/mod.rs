@@ -1,6 +1,8 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
+mod announce;
 mod drill;
+mod failover;
 mod release;
 mod stores;
 mod swap;
@@ -9,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::{Intent, OnFailure, Plan, Step};
+use super::{Intent, OnFailure, Plan, Step, Waiver};
 use crate::action::{Action, AwaitRecords, ChangeRecords, Hold, PlannedChange, Purpose, Servers};
 use crate::journal::PairState;
 use crate::model::{DnsName, Pair, RecordKind};
@@ -38,14 +40,18 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.changes();
     checker.only_its_names();
     match plan.intent {
-        Intent::Switchover | Intent::Revert => checker.swap(),
+        Intent::Switchover | Intent::Revert | Intent::Failover => checker.swap(),
         Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize | Intent::Drill => {
             checker.moves_nothing();
         }
+        Intent::Reprotect => {}
     }
+    checker.each_to_its_intent();
+    checker.nothing_to_what_is_owed();
     checker.data();
     checker.releases();
     checker.drill();
+    checker.telling();
     checker.violations
 }
 
@@ -54,7 +60,7 @@ fn may_fail(action: &Action) -> bool {
     let asks_resolvers =
         matches!(action, Action::AwaitRecords(AwaitRecords { servers: Servers::Resolvers(_), .. }));
     let goes_on = action.as_sync_store().is_some_and(|sync| sync.purpose != SyncPurpose::Final);
-    asks_resolvers || goes_on
+    asks_resolvers || goes_on || announce::only_tells(action) || action.as_fence_lost().is_some()
 }
 
 struct Checker<'a> {
@@ -72,6 +78,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether somebody opened the gate that a step is.
+    fn is_waived(&self, action: &Action) -> bool {
+        action.as_run_checks().is_some() && self.plan.waivers.contains(&Waiver::Checks)
+    }
+
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
         let stages = self.plan.stages.iter().enumerate();
         stages.flat_map(|(place, stage)| {
@@ -86,11 +97,12 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let may_fail = may_fail(&step.action) || plan.intent == Intent::Drill;
+            let may_fail =
+                may_fail(&step.action) || self.is_waived(&step.action) || plan.intent == Intent::Drill;
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers, a sync that is not the last and a step of a drill may fail without stopping the run",
+                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people and a step of a drill may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -146,7 +158,11 @@ impl<'a> Checker<'a> {
                 | Action::Deploy(_)
                 | Action::ChangeSettings(_)
                 | Action::Gate(_)
-                | Action::Soak(_),
+                | Action::Soak(_)
+                | Action::Announce(_)
+                | Action::WriteRoleTable(_)
+                | Action::TakeOver(_)
+                | Action::KeepData(_),
                 undo,
             ) => (false, undo.is_none()),
             (action @ (Action::SetEmbargo(_) | Action::SwitchSchedules(_)), undo) => {
@@ -154,6 +170,7 @@ impl<'a> Checker<'a> {
             }
             (Action::FreezeStore(freeze), undo) => (false, stores::takes_back(freeze, undo.as_ref())),
             (Action::SyncStore(sync), undo) => (false, stores::goes_on(sync, undo.as_ref())),
+            (Action::FenceLost(fence), undo) => (false, failover::lets_go(fence, undo.as_ref())),
         };
         self.require(exact, &step.id, "what undoes a step is its exact opposite");
         self.require(!lowers || step.undo.is_some(), &step.id, "TTLs that are lowered can be set back");
@@ -216,6 +233,11 @@ impl<'a> Checker<'a> {
             self.plan.pivot.is_none(),
             self.plan.intent,
             "a plan that moves no traffic has no pivot",
+        );
+        self.require(
+            self.plan.waivers.is_empty(),
+            self.plan.intent,
+            "a plan that moves no traffic opens no gate",
         );
     }
 }

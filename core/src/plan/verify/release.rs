@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
             }
             // Its own rules are stricter.
             Intent::Drill => {}
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync => {
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => {
                 let delivers = |action: &Action| match action {
                     Action::Deploy(_)
                     | Action::SetEmbargo(_)
@@ -45,7 +45,12 @@ impl<'a> Checker<'a> {
                     | Action::Hold(_)
                     | Action::FreezeStore(_)
                     | Action::ThawStore(_)
-                    | Action::SyncStore(_) => false,
+                    | Action::SyncStore(_)
+                    | Action::TakeOver(_)
+                    | Action::FenceLost(_)
+                    | Action::KeepData(_)
+                    | Action::Announce(_)
+                    | Action::WriteRoleTable(_) => false,
                 };
                 let none = !self.plan.steps().any(|step| delivers(&step.action));
                 self.require(none, self.plan.intent, "only a swap and its end touch releases and settings");

@@ -27,13 +27,16 @@ pub(super) fn goes_on(sync: &SyncStore, undo: Option<&Action>) -> bool {
 
 impl<'a> Checker<'a> {
     /// Every action on stores with its place.
-    fn on_stores<T>(&self, wanted: impl Fn(&'a Action) -> Option<&'a T>) -> Vec<(usize, &'a Step, &'a T)> {
+    pub(super) fn on_stores<T>(
+        &self,
+        wanted: impl Fn(&'a Action) -> Option<&'a T>,
+    ) -> Vec<(usize, &'a Step, &'a T)> {
         let stages = self.plan.stages.iter().enumerate();
         let steps = stages.flat_map(|(place, stage)| stage.steps.iter().map(move |step| (place, step)));
         steps.filter_map(|(place, step)| Some((place, step, wanted(&step.action)?))).collect()
     }
 
-    fn freezes(&self) -> Vec<(usize, &'a Step, &'a FreezeStore)> {
+    pub(super) fn freezes(&self) -> Vec<(usize, &'a Step, &'a FreezeStore)> {
         self.on_stores(Action::as_freeze_store)
     }
 
@@ -41,11 +44,11 @@ impl<'a> Checker<'a> {
         self.on_stores(Action::as_thaw_store)
     }
 
-    fn syncs(&self) -> Vec<(usize, &'a Step, &'a SyncStore)> {
+    pub(super) fn syncs(&self) -> Vec<(usize, &'a Step, &'a SyncStore)> {
         self.on_stores(Action::as_sync_store)
     }
 
-    fn shift_of(&self, store: &StoreRef) -> Option<&'a Shift> {
+    pub(super) fn shift_of(&self, store: &StoreRef) -> Option<&'a Shift> {
         self.plan.shifts.iter().find(|shift| shift.environment == store.environment)
     }
 
@@ -82,6 +85,8 @@ impl<'a> Checker<'a> {
             }
             // Its own rules are stricter.
             Intent::Drill => {}
+            Intent::Failover => self.failover_data(),
+            Intent::Reprotect => self.reprotect_data(),
             Intent::Prepare | Intent::RestoreTtl => {
                 let none = self.freezes().is_empty() && self.thaws().is_empty() && self.syncs().is_empty();
                 self.require(none, self.plan.intent, "a change of TTLs touches no data");

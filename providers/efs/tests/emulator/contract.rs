@@ -108,4 +108,6 @@ switchover_tests::contract_tests!(by_replication, Harness::new(), store:
     a_sync_that_is_dropped_at_any_moment_is_made_good_by_the_next
     a_lost_side_does_not_hide_the_other
     nothing_is_synced_to_or_from_a_side_that_cannot_be_reached
+    a_stand_by_is_taken_over_while_production_cannot_be_reached
+    what_a_side_holds_is_kept_before_it_is_written_over
 );

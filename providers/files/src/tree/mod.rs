@@ -6,6 +6,7 @@
 //!   passes  compare, copy, delete, compare again
 //!     walk    one pass: folder by folder, entry by entry
 //!     act     what is done about an entry that differs
+//!   keep    all of one tree by other names, before it is written over
 //!     copy    one file, link or folder put in its place
 //!     counts  what is counted
 //! ```
@@ -17,11 +18,13 @@
 mod act;
 mod copy;
 mod counts;
+mod keep;
 mod passes;
 mod pool;
 mod root;
 mod walk;
 
+pub(crate) use keep::kept;
 pub(crate) use passes::{applied, compared, deleted, scanned, verified};
 pub(crate) use root::{Root, fault, there};
 pub(crate) use walk::{Plan, Settings};

@@ -47,7 +47,7 @@ impl Backups for PostgresDump {
     ) -> Result<(), DataError> {
         let opened = self.open(key, overseer).await?;
         let run = by_hand(key)?;
-        self.restoring(&opened, to, &run, overseer)?.replace().await.map(drop)
+        self.restoring(&opened, to, &run, overseer)?.replace(&opened).await.map(drop)
     }
 
     async fn verify(
@@ -63,7 +63,7 @@ impl Backups for PostgresDump {
             Verification::Content => {
                 let run = by_hand(key)?;
                 let restore = self.restoring(&opened, on, &run, overseer)?;
-                restore.rehearse().await?;
+                restore.rehearse(&opened).await?;
                 let mut manifest = opened.manifest().clone();
                 manifest.verified = Some((restore.verify, self.clock.now()));
                 self.depot.record(&manifest).await?;
@@ -94,7 +94,8 @@ impl PostgresDump {
         let verify =
             if opened.manifest().digests.is_empty() { Verification::Counts } else { Verification::Content };
         let server = &self.one(to)?.server;
-        Ok(Restore { server, settings: &self.settings, opened, run, verify, frozen: None, overseer })
+        let key = &opened.manifest().key;
+        Ok(Restore { server, settings: &self.settings, key, run, verify, frozen: None, overseer })
     }
 }
 

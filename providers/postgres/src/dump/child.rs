@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -107,20 +108,26 @@ impl Call {
         self
     }
 
+    /// Has it run in a directory. It stays in it when the directory gets another name.
+    pub(super) fn inside(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
     /// Runs it to its end. `heard` gets each line of its standard error.
-    pub(super) async fn run(mut self, mut heard: impl FnMut(&str) + Send) -> Result<(), DataError> {
-        let mut group = self.start()?;
-        let Some(stderr) = group.child.stderr.take() else {
-            return Err(self.failed("it has no standard error"));
-        };
-        let said = listen(stderr, &mut heard).await;
-        self.end(group, &said).await
+    pub(super) async fn run(self, heard: impl FnMut(&str) + Send) -> Result<(), DataError> {
+        self.start()?.end(heard).await
+    }
+
+    /// Starts it.
+    pub(super) fn start(mut self) -> Result<Running, DataError> {
+        Ok(Running { group: self.spawn()?, call: self })
     }
 
     /// Runs it to its end; `heard` gets each line of its standard output.
     pub(super) async fn lines(mut self, mut heard: impl FnMut(&str) + Send) -> Result<(), DataError> {
         self.command.stdout(Stdio::piped());
-        let mut group = self.start()?;
+        let mut group = self.spawn()?;
         let (Some(stdout), Some(stderr)) = (group.child.stdout.take(), group.child.stderr.take()) else {
             return Err(self.failed("it has no output"));
         };
@@ -135,7 +142,7 @@ impl Call {
         self.end(group, &said).await
     }
 
-    fn start(&mut self) -> Result<Group, DataError> {
+    fn spawn(&mut self) -> Result<Group, DataError> {
         match self.command.spawn() {
             Ok(child) => Ok(Group { child }),
             Err(error) => Err(DataError::Unfit {
@@ -156,6 +163,24 @@ impl Call {
 
     fn failed(&self, why: &str) -> DataError {
         DataError::Failed { place: self.place.clone(), why: format!("{}: {why}", self.tool.program) }
+    }
+}
+
+/// A call that was started. Dropped, the program is killed.
+#[derive(Debug)]
+pub(super) struct Running {
+    group: Group,
+    call: Call,
+}
+
+impl Running {
+    /// Waits for its end. `heard` gets each line of its standard error.
+    pub(super) async fn end(mut self, mut heard: impl FnMut(&str) + Send) -> Result<(), DataError> {
+        let Some(stderr) = self.group.child.stderr.take() else {
+            return Err(self.call.failed("it has no standard error"));
+        };
+        let said = listen(stderr, &mut heard).await;
+        self.call.end(self.group, &said).await
     }
 }
 

@@ -1,17 +1,19 @@
 //! Takes a backup: `pg_dump` from a snapshot that we hold, while the same snapshot is counted and described.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use switchover::model::{BackupKey, RunId, Verification};
 use switchover::port::{Advance, Clock, DataError, Overseer, Unit};
-use switchover_backups::{About as Contents, Depot, Opened, Progress, Replace};
+use switchover_backups::{About as Contents, Depot, Draft, Opened, Progress, Replace};
+use tokio::sync::watch;
 
 use super::about;
 use super::child::Call;
-use super::measure;
+use super::load::Dumping;
+use super::measure::{self, Measured, Table};
 use super::snapshot::Snapshot;
-use super::tools::{self, Program};
-use super::watch;
+use super::tools::{self, Program, Tool};
 use crate::connect::Server;
 use crate::dump::Settings;
 use crate::freeze::SCHEMA;
@@ -39,70 +41,145 @@ pub(super) async fn create(
     clock: &dyn Clock,
     overseer: &dyn Overseer,
 ) -> Result<Opened, DataError> {
-    let mut snapshot = Snapshot::open(server).await?;
-    let tool = tools::find(Program::Dump, snapshot.about.major(), settings.tools.as_deref()).await?;
-    let draft = depot.begin(wanted.key, wanted.replace, Some(expected(depot, snapshot.bytes).await?)).await?;
+    let making =
+        Making::begin(server, Snapshot::open(server).await?, depot, settings, wanted, overseer).await?;
+    let hashed = making.dump(&watch::Sender::new(Dumping::Begun)).await?;
+    let measured = making.measured(hashed, BTreeMap::new()).await?;
+    making.commit(measured, clock).await
+}
 
-    snapshot.about.run = wanted.run.map(ToString::to_string);
-    snapshot.about.frozen = wanted.frozen;
-    let failed = |error: std::io::Error| DataError::Failed {
-        place: draft.dir().display().to_string(),
-        why: format!("writing the backup failed: {error}"),
-    };
-    snapshot.about.save(draft.dir()).map_err(failed)?;
-    let lock = draft.lock().map_err(failed)?;
+/// A backup on its way. Dropped before it is committed, nothing is left of it.
+pub(super) struct Making<'a> {
+    server: &'a Server,
+    depot: &'a Depot,
+    settings: &'a Settings,
+    overseer: &'a dyn Overseer,
+    verify: Verification,
+    tool: Tool,
+    draft: Draft,
+    pub(super) snapshot: Snapshot,
+}
 
-    let jobs = settings.jobs.to_string();
-    let dump = Call::on(
-        &tool,
-        server,
-        &server.side().database,
-        "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0",
-    )
-    .args([
-        "--format=directory",
-        "--no-sync",
-        "--blobs",
-        "--verbose",
-        "--no-password",
-        "--lock-wait-timeout=60s",
-    ])
-    .args(["--no-subscriptions", "--no-tablespaces"])
-    .args([format!("--jobs={jobs}"), format!("--compress={}", settings.compression)])
-    .args([format!("--snapshot={}", snapshot.id), format!("--exclude-schema={SCHEMA}")])
-    .args([std::path::Path::new("--file"), &draft.dir().join(DUMP)])
-    .holding(lock);
-    let total = u64::try_from(snapshot.tables.len()).ok();
-    let mut done = 0;
-    let heard = |line: &str| {
-        if line.contains("dumping contents of table") {
-            done += 1;
-            overseer.advance(&Advance { phase: "dumping".into(), done, total, unit: Unit::Parts });
+impl<'a> Making<'a> {
+    /// Opens the draft of a backup of a snapshot.
+    pub(super) async fn begin(
+        server: &'a Server,
+        mut snapshot: Snapshot,
+        depot: &'a Depot,
+        settings: &'a Settings,
+        wanted: &Wanted<'_>,
+        overseer: &'a dyn Overseer,
+    ) -> Result<Self, DataError> {
+        let tool = tools::find(Program::Dump, snapshot.about.major(), settings.tools.as_deref()).await?;
+        let draft =
+            depot.begin(wanted.key, wanted.replace, Some(expected(depot, snapshot.bytes).await?)).await?;
+        snapshot.about.run = wanted.run.map(ToString::to_string);
+        snapshot.about.frozen = wanted.frozen;
+        let verify = wanted.verify;
+        let making = Self { server, depot, settings, overseer, verify, tool, draft, snapshot };
+        making.snapshot.about.save(making.draft.dir()).map_err(|error| making.unwritten(&error))?;
+        Ok(making)
+    }
+
+    /// Where `pg_dump` writes.
+    pub(super) fn files(&self) -> PathBuf {
+        self.draft.dir().join(DUMP)
+    }
+
+    /// The version of the `pg_dump` that makes it.
+    pub(super) fn major(&self) -> i32 {
+        self.tool.major
+    }
+
+    fn unwritten(&self, error: &std::io::Error) -> DataError {
+        DataError::Failed {
+            place: self.draft.dir().display().to_string(),
+            why: format!("writing the backup failed: {error}"),
         }
-    };
-    let count = async {
-        let sessions = [snapshot.share(server).await?];
-        measure::measure(server, &sessions, &snapshot.tables, wanted.verify, false, || {}).await
-    };
-    // The snapshot's own session stays idle meanwhile: it must outlive both.
-    let ((), measured) =
-        futures_util::try_join!(dump.run(heard), count).map_err(|error| of_disk(error, depot))?;
+    }
 
-    let contents = Contents {
-        source: server.name().clone(),
-        place: server.place().to_owned(),
-        as_of: snapshot.as_of,
-        items: measured.rows,
-        digests: measured.digests,
-        versions: BTreeMap::from([
-            ("server".to_owned(), version(snapshot.about.server)),
-            ("pg_dump".to_owned(), tool.version.clone()),
-        ]),
-    };
-    drop(snapshot);
-    let progress = Progress::default();
-    let commit = draft.commit(contents, &progress, clock.now());
-    watch::bytes(commit, "writing the backup", None, &progress, overseer).await
+    /// Dumps. Where content is to be compared it is hashed side by side with that. `said` is told how far the dump is.
+    pub(super) async fn dump(&self, said: &watch::Sender<Dumping>) -> Result<Option<Measured>, DataError> {
+        let dump = async {
+            self.call()?.run(self.heard(said)).await?;
+            said.send_replace(Dumping::Ended);
+            Ok(())
+        };
+        let hash = async {
+            match self.verify {
+                Verification::None | Verification::Counts => Ok(None),
+                Verification::Content => self.measure(&self.snapshot.tables).await.map(Some),
+            }
+        };
+        // The snapshot's own session stays idle meanwhile: it must outlive both.
+        let ((), hashed) = futures_util::try_join!(dump, hash).map_err(|error| of_disk(error, self.depot))?;
+        Ok(hashed)
+    }
+
+    /// What the snapshot holds. Only tables whose rows are not `known` from the dump itself are counted.
+    pub(super) async fn measured(
+        &self,
+        hashed: Option<Measured>,
+        known: BTreeMap<String, u64>,
+    ) -> Result<Measured, DataError> {
+        if let Some(hashed) = hashed {
+            return Ok(hashed);
+        }
+        let unknown = |table: &&Table| !known.contains_key(&table.shown());
+        let tables: Vec<Table> = self.snapshot.tables.iter().filter(unknown).cloned().collect();
+        let mut measured = self.measure(&tables).await?;
+        measured.rows.extend(known);
+        Ok(measured)
+    }
+
+    async fn measure(&self, tables: &[Table]) -> Result<Measured, DataError> {
+        let sessions = [self.snapshot.share(self.server).await?];
+        measure::measure(self.server, &sessions, tables, self.verify, false, || {}).await
+    }
+
+    fn call(&self) -> Result<Call, DataError> {
+        let lock = self.draft.lock().map_err(|error| self.unwritten(&error))?;
+        let settings = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
+        let (jobs, compression) = (self.settings.jobs, self.settings.compression);
+        Ok(Call::on(&self.tool, self.server, &self.server.side().database, settings)
+            .args(["--format=directory", "--no-sync", "--blobs", "--verbose", "--no-password"])
+            .args(["--lock-wait-timeout=60s", "--no-subscriptions", "--no-tablespaces"])
+            .args([format!("--jobs={jobs}"), format!("--compress={compression}")])
+            .args([format!("--snapshot={}", self.snapshot.id), format!("--exclude-schema={SCHEMA}")])
+            .args([std::path::Path::new("--file"), &self.files()])
+            .holding(lock))
+    }
+
+    fn heard<'s>(&'s self, said: &'s watch::Sender<Dumping>) -> impl FnMut(&str) + Send + 's {
+        let total = u64::try_from(self.snapshot.tables.len()).ok();
+        let mut done = 0;
+        move |line| {
+            if line.contains("dumping contents of table") {
+                done += 1;
+                said.send_if_modified(|was| std::mem::replace(was, Dumping::Data) != Dumping::Data);
+                self.overseer.advance(&Advance { phase: "dumping".into(), done, total, unit: Unit::Parts });
+            }
+        }
+    }
+
+    /// Makes what was dumped a backup.
+    pub(super) async fn commit(self, measured: Measured, clock: &dyn Clock) -> Result<Opened, DataError> {
+        let contents = Contents {
+            source: self.server.name().clone(),
+            place: self.server.place().to_owned(),
+            as_of: self.snapshot.as_of,
+            items: measured.rows,
+            digests: measured.digests,
+            versions: BTreeMap::from([
+                ("server".to_owned(), version(self.snapshot.about.server)),
+                ("pg_dump".to_owned(), self.tool.version.clone()),
+            ]),
+        };
+        drop(self.snapshot);
+        let progress = Progress::default();
+        let commit = self.draft.commit(contents, &progress, clock.now());
+        super::watch::bytes(commit, "writing the backup", None, &progress, self.overseer).await
+    }
 }
 
 /// `150018` is 15.18.

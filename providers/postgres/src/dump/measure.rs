@@ -14,14 +14,24 @@ use crate::text::identifier;
 /// A table with rows of its own that `pg_dump` carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
+    /// The number by which the server knows it.
+    pub(super) oid: u32,
     schema: String,
     name: String,
+    /// Those that `COPY` carries, in its order: all but the generated ones.
+    columns: Vec<String>,
 }
 
 impl Table {
     /// As SQL names it, and as a manifest does.
     pub(super) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// As `pg_dump` orders its columns, with parentheses around them; nothing where it has none.
+    pub(super) fn columns(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|name| identifier(name)).collect();
+        if columns.is_empty() { String::new() } else { format!("({})", columns.join(", ")) }
     }
 
     /// As people name it: quoted only where that is needed to tell names apart.
@@ -50,16 +60,25 @@ const LARGE: &str = "large objects";
 
 /// Largest first, so that the last one to be done is a small one. Members of an extension come with it, and foreign tables hold another
 /// server's rows.
-const TABLES: &str = "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+const TABLES: &str = "SELECT c.oid, n.nspname::text, c.relname::text, \
+    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum) \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'switchover') \
     AND n.nspname !~ '^pg_(toast|temp)' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e') \
-    ORDER BY c.relpages DESC, 1, 2";
+    ORDER BY c.relpages DESC, 2, 3";
 
 /// The tables of the database that a session is in.
 pub(super) async fn tables(server: &Server, session: &Session) -> Result<Vec<Table>, DataError> {
     let rows = session.query_typed(TABLES, &[]).await.map_err(|error| server.told(&error))?;
-    Ok(rows.iter().map(|row| Table { schema: row.get(0), name: row.get(1) }).collect())
+    let table = |row: &tokio_postgres::Row| Table {
+        oid: row.get(0),
+        schema: row.get(1),
+        name: row.get(2),
+        columns: row.get(3),
+    };
+    Ok(rows.iter().map(table).collect())
 }
 
 /// Measures all tables, side by side over the sessions that are given, and analyzes each where it was just filled.

@@ -2,14 +2,19 @@
 //!
 //! ```text
 //!   production                                   backups                        stand-by
-//!   snapshot ─┬─ pg_dump -Fd -j ──► KEY.partial/dump     KEY/ ──► pg_restore -j ──► gigadb_KEY_5f2a9c01
-//!   (held     ├─ rows, hashes ────► manifest.json                                  │ compared, analyzed, frozen, `Copied`
-//!    open)    └─ roles, settings ─► database.json                                  ▼ one transaction
+//!   snapshot ─┬─ pg_dump -Fd -j ──► KEY.partial/dump ─── rows as they are written ──► gigadb_KEY_5f2a9c01
+//!   (held     ├─ hashes ──────────► manifest.json    ─── pg_restore: all the rest ──►  │ compared, analyzed, frozen, `Copied`
+//!    open)    └─ roles, settings ─► database.json                                      ▼ one transaction
 //!                                                                  gigadb ──► gigadb_before_KEY
 //!                                                                  gigadb_KEY_… ──► gigadb
 //! ```
 //!
-//! What is compared with the copy is of the dump's own snapshot: a count taken later would be of other rows. The stand-by's data is there
+//! A new backup is restored while it is made: definitions by `pg_restore` as soon as `pg_dump` has written them down, each table from its file
+//! as the file grows, and by `pg_restore` again, when the dump has ended, whatever is left: large objects, sequences, indexes, constraints, rights.
+//! A backup that is there already is restored by `pg_restore` alone.
+//!
+//! What is compared with the copy is of the dump's own snapshot: a count taken later would be of other rows. Rows are counted as they go by in the
+//! dump, and at the end where they arrived, by a query over what is there then; where content is compared both are queries. The stand-by's data is there
 //! until the rename, and kept until the next success. A process that dies anywhere leaves a draft of a backup, or a database that says that
 //! it is one ([`mark`]); the next sync clears both.
 //!
@@ -19,6 +24,9 @@
 //! | `backups` | the port `Backups` |
 //! | `snapshot`, `create` | from production to a backup |
 //! | `restore`, `cluster` | from a backup to the stand-by |
+//! | `through` | both at once |
+//! | `follow`, `load` | a table's file as it grows, and its rows on their way |
+//! | `contents` | what an archive contains, and what of it is restored when |
 //! | `about` | what a database is beside its tables |
 //! | `measure` | rows, hashes, sequences |
 //! | `mark` | names and comments of the databases made here |
@@ -28,13 +36,18 @@ mod about;
 mod backups;
 mod child;
 mod cluster;
+mod contents;
 mod create;
+mod follow;
+mod load;
 mod mark;
 mod measure;
 mod preflight;
+mod rescue;
 mod restore;
 mod snapshot;
 mod store;
+mod through;
 mod tools;
 mod watch;
 

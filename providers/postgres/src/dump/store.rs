@@ -9,7 +9,7 @@ use switchover::port::{
 use switchover_backups::{Opened, Progress, Replace};
 use tokio_postgres::types::Type;
 
-use super::create::{self, Wanted, about_of};
+use super::create::{Making, Wanted, about_of};
 use super::restore::Restore;
 use super::snapshot::Snapshot;
 use super::{One, PostgresDump, diverged, frozen_by, preflight, watch};
@@ -17,10 +17,9 @@ use crate::connect::Server;
 use crate::facts::Facts;
 use crate::freeze::{SCHEMA, Seen};
 
-/// A side as just seen, or why it could not be.
 /// A side, and whether clients could write there since its latest copy.
-struct Look {
-    side: StoreSide,
+pub(super) struct Look {
+    pub(super) side: StoreSide,
     opened: bool,
 }
 
@@ -89,7 +88,7 @@ impl Store for PostgresDump {
     }
 }
 
-async fn look(one: &One) -> Result<Look, DataError> {
+pub(super) async fn look(one: &One) -> Result<Look, DataError> {
     let server = &*one.server;
     let session = server.admin().await?;
     let seen = Seen::read(server, &session).await?;
@@ -123,45 +122,86 @@ impl PostgresDump {
             return Ok(Synced { notes: vec!["it was done already".into()], ..Synced::found(copied) });
         }
         overseer.permit().await?;
-        let opened = self.backup_for(order, from, overseer).await?;
-        self.bring(order, &opened, overseer).await
+        match self.backup_for(order, overseer).await? {
+            Source::There(opened) => self.bring(order, &opened, overseer).await,
+            Source::New(replace) => self.bring_new(order, replace, overseer).await,
+        }
     }
 
-    /// Restores a backup at the stand-by, and writes down what that proved.
+    /// Restores a backup at the stand-by.
     async fn bring(
         &self,
         order: &SyncOrder,
         opened: &Opened,
         overseer: &dyn Overseer,
     ) -> Result<Synced, DataError> {
-        let (from, to) = (self.one(order.direction.from())?, self.one(order.direction.to())?);
-        let mut manifest = opened.manifest().clone();
-        let mut notes = Vec::new();
-        let verify = match order.verify {
-            Verification::Content if manifest.digests.is_empty() => {
-                notes.push(format!(
+        let lacks = order.verify == Verification::Content && opened.manifest().digests.is_empty();
+        let verify = if lacks { Verification::Counts } else { counted(order.verify) };
+        let (copied, mut notes) = self.restore(order, verify, overseer)?.replace(opened).await?;
+        if lacks {
+            notes.insert(
+                0,
+                format!(
                     "backup {} was made without digests of its content, so only rows were counted",
-                    manifest.key
-                ));
-                Verification::Counts
-            }
-            // Rows are counted each time: it costs little, and a copy that nobody looked at is none.
-            Verification::None => Verification::Counts,
-            asked @ (Verification::Counts | Verification::Content) => asked,
+                    order.key
+                ),
+            );
+        }
+        self.brought(order, opened, copied, notes).await
+    }
+
+    /// Takes a backup, and restores it at the stand-by while it is taken.
+    async fn bring_new(
+        &self,
+        order: &SyncOrder,
+        replace: Replace,
+        overseer: &dyn Overseer,
+    ) -> Result<Synced, DataError> {
+        let from = self.one(order.direction.from())?;
+        let snapshot = not_empty(&from.server).await?;
+        let wanted = Wanted {
+            key: &order.key,
+            run: Some(&order.run),
+            frozen: order.purpose == SyncPurpose::Final,
+            verify: order.verify,
+            replace,
         };
-        let restore = Restore {
+        let making =
+            Making::begin(&from.server, snapshot, &self.depot, &self.settings, &wanted, overseer).await?;
+        let restore = self.restore(order, counted(order.verify), overseer)?;
+        let (opened, copied, notes) = restore.through(making, &*self.clock).await?;
+        self.brought(order, &opened, copied, notes).await
+    }
+
+    fn restore<'a>(
+        &'a self,
+        order: &'a SyncOrder,
+        verify: Verification,
+        overseer: &'a dyn Overseer,
+    ) -> Result<Restore<'a>, DataError> {
+        let (from, to) = (self.one(order.direction.from())?, self.one(order.direction.to())?);
+        Ok(Restore {
             server: &to.server,
             settings: &self.settings,
-            opened,
+            key: &order.key,
             run: &order.run,
             verify,
             frozen: (order.purpose == SyncPurpose::Final).then_some(&*from.server),
             overseer,
-        };
-        let (copied, more) = restore.replace().await?;
-        notes.extend(more);
-        self.hand(order, from, &copied).await?;
-        manifest.verified = Some((verify, self.clock.now()));
+        })
+    }
+
+    /// Writes down what a restore proved.
+    async fn brought(
+        &self,
+        order: &SyncOrder,
+        opened: &Opened,
+        copied: Copied,
+        mut notes: Vec<String>,
+    ) -> Result<Synced, DataError> {
+        self.hand(order, self.one(order.direction.from())?, &copied).await?;
+        let mut manifest = opened.manifest().clone();
+        manifest.verified = Some((copied.verified, self.clock.now()));
         if let Err(error) = self.depot.record(&manifest).await {
             notes.push(format!("that the backup can be restored could not be written down: {error}"));
         }
@@ -176,12 +216,7 @@ impl PostgresDump {
     }
 
     /// The backup that a sync restores: one that is there already, or a new one.
-    async fn backup_for(
-        &self,
-        order: &SyncOrder,
-        from: &One,
-        overseer: &dyn Overseer,
-    ) -> Result<Opened, DataError> {
+    async fn backup_for(&self, order: &SyncOrder, overseer: &dyn Overseer) -> Result<Source, DataError> {
         let (key, last) = (&order.key, order.purpose == SyncPurpose::Final);
         self.depot.clear().await?;
         let found = self.depot.find(key).await?;
@@ -189,29 +224,26 @@ impl PostgresDump {
             BackupState::Complete => true,
             BackupState::Partial | BackupState::Damaged { .. } => false,
         });
-        let mut replace = Replace::No;
-        if let Some(manifest) = there.and_then(|backup| backup.manifest) {
-            if manifest.source != *order.direction.from() {
-                return Err(DataError::BadBackup {
-                    key: key.clone(),
-                    why: format!(
-                        "it was taken from {}, and production is {}; take another key",
-                        manifest.source,
-                        order.direction.from()
-                    ),
-                });
-            }
-            let opened = self.open(key, overseer).await?;
-            let about = about_of(&opened)?;
-            // For a final sync only this run's own counts, taken while nobody could write: any other may lack what was written since.
-            if !last || (about.frozen && about.run.as_deref() == Some(order.run.as_str())) {
-                return Ok(opened);
-            }
-            replace = Replace::Yes;
+        let Some(manifest) = there.and_then(|backup| backup.manifest) else {
+            return Ok(Source::New(Replace::No));
+        };
+        if manifest.source != *order.direction.from() {
+            return Err(DataError::BadBackup {
+                key: key.clone(),
+                why: format!(
+                    "it was taken from {}, and production is {}; take another key",
+                    manifest.source,
+                    order.direction.from()
+                ),
+            });
         }
-        self.refuse_empty(from).await?;
-        let wanted = Wanted { key, run: Some(&order.run), frozen: last, verify: order.verify, replace };
-        create::create(&from.server, &self.depot, &self.settings, &wanted, &*self.clock, overseer).await
+        let opened = self.open(key, overseer).await?;
+        let about = about_of(&opened)?;
+        // For a final sync only this run's own counts, taken while nobody could write: any other may lack what was written since.
+        if !last || (about.frozen && about.run.as_deref() == Some(order.run.as_str())) {
+            return Ok(Source::There(Box::new(opened)));
+        }
+        Ok(Source::New(Replace::Yes))
     }
 
     pub(super) async fn open(
@@ -225,34 +257,13 @@ impl PostgresDump {
         watch::bytes(self.depot.open(key, &progress), "checking the backup", total, &progress, overseer).await
     }
 
-    async fn refuse_empty(&self, from: &One) -> Result<(), DataError> {
-        let snapshot = Snapshot::open(&from.server).await?;
-        let guarded = |why: &str| DataError::Guarded {
-            place: from.server.place().to_owned(),
-            why: why.to_owned(),
-            advice: Some("look whether this is the right database, and whether its data is there".into()),
-        };
-        if snapshot.tables.is_empty() {
-            return Err(guarded(
-                "the source has no tables; a copy of it would leave the stand-by with nothing",
-            ));
-        }
-        if !snapshot.has_rows(&from.server).await? {
-            return Err(guarded(
-                "no table of the source has a row; a copy of it would leave the stand-by with nothing",
-            ));
-        }
-        Ok(())
-    }
-
     async fn rehearsal(
         &self,
         order: &SyncOrder,
         from: &One,
         source: &StoreSide,
     ) -> Result<Synced, DataError> {
-        self.refuse_empty(from).await?;
-        let snapshot = Snapshot::open(&from.server).await?;
+        let snapshot = not_empty(&from.server).await?;
         let copied = Copied {
             from: order.direction.from().clone(),
             run: order.run.clone(),
@@ -276,6 +287,37 @@ impl PostgresDump {
             SyncPurpose::Routine | SyncPurpose::Rehearsal => Ok(()),
             SyncPurpose::Final => write_handed(&from.server, order, copied).await,
         }
+    }
+}
+
+/// A snapshot of a database that has something to copy.
+async fn not_empty(server: &Server) -> Result<Snapshot, DataError> {
+    let snapshot = Snapshot::open(server).await?;
+    let lacks = if snapshot.tables.is_empty() {
+        "the source has no tables"
+    } else if snapshot.has_rows(server).await? {
+        return Ok(snapshot);
+    } else {
+        "no table of the source has a row"
+    };
+    Err(DataError::Guarded {
+        place: server.place().to_owned(),
+        why: format!("{lacks}; a copy of it would leave the stand-by with nothing"),
+        advice: Some("look whether this is the right database, and whether its data is there".into()),
+    })
+}
+
+/// Where a sync takes its data from.
+enum Source {
+    There(Box<Opened>),
+    New(Replace),
+}
+
+/// Rows are counted each time: it costs little, and a copy that nobody looked at is none.
+fn counted(asked: Verification) -> Verification {
+    match asked {
+        Verification::None => Verification::Counts,
+        Verification::Counts | Verification::Content => asked,
     }
 }
 

@@ -66,7 +66,8 @@ fn candidates(program: Program, folder: Option<&Path>) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     folders
         .iter()
-        .map(|folder| folder.join(&name))
+        // A program may be run in another directory than ours.
+        .filter_map(|folder| std::path::absolute(folder.join(&name)).ok())
         .filter(|path| path.is_file() && seen.insert(path.clone()))
         .collect()
 }

@@ -13,7 +13,7 @@ use crate::text::{identifier, literal};
 
 /// Where databases are made and renamed from; it is on every server, for this
 /// (<https://www.postgresql.org/docs/current/manage-ag-templatedbs.html>).
-const OFFICE: &str = "postgres";
+pub(super) const OFFICE: &str = "postgres";
 /// A server takes 63 bytes of a name.
 const LONGEST: usize = 63;
 const RENAMES: u32 = 10;

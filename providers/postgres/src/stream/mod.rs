@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A routine sync sets that up, turns it round or lets it go on ([`routine`]), a final one ends it and prepares the way back ([`finish`]).
-//! `marks` waits, `work` holds each statement that changes something, `look` reads what there is, `build` copies everything.
+//! `marks` waits, `rescue` needs one side only, `work` holds each statement that changes something, `look` reads what there is, `build` copies everything.
 
 mod aside;
 mod build;
@@ -17,6 +17,7 @@ mod inspect;
 mod look;
 mod marks;
 mod names;
+mod rescue;
 mod routine;
 mod sequences;
 mod views;

@@ -47,14 +47,59 @@ const READ: &str = "SELECT schemaname::text, sequencename::text, last_value, sta
 const WRITE: &str = "SELECT count(pg_catalog.setval(pg_catalog.format('%I.%I', s.schema, s.name)::pg_catalog.regclass, s.value)) \
     FROM pg_catalog.jsonb_to_recordset($1::text::jsonb) AS s(schema text, name text, value bigint)";
 
-/// Sets every sequence of the new production ahead of the old one's. Repeated, it comes to the same.
-pub(super) async fn carry(
-    from: (&Server, &Session),
-    to: (&Server, &Session),
+/// Every sequence of this database, the column that takes its values where there is one, and whether an index finds that column's greatest
+/// value at once.
+const OWNED: &str = "SELECT s.schemaname::text, s.sequencename::text, s.last_value, s.start_value, s.min_value, s.max_value, s.increment_by, \
+    s.cycle, s.cache_size, \
+    CASE WHEN a.attname IS NOT NULL THEN pg_catalog.format('SELECT pg_catalog.%s(%I)::bigint FROM %I.%I', \
+      CASE WHEN s.increment_by < 0 THEN 'min' ELSE 'max' END, a.attname, tn.nspname, t.relname) END \
+    FROM pg_catalog.pg_sequences s \
+    JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname \
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.sequencename \
+    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid \
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') \
+      AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = d.refobjid AND i.indisvalid AND i.indkey[0] = d.refobjsubid) \
+    LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid \
+    LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace \
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid \
+    WHERE s.schemaname <> 'switchover' AND s.schemaname !~ '^pg_temp'";
+
+/// Sets every sequence of a side that stands alone ahead of all that is known: of its own value, which is that of the latest sync, and of the
+/// greatest key that arrived since. What it did, in words.
+///
+/// The other side may have handed out more that never arrived; clients must not get those numbers twice.
+pub(super) async fn advance(
+    server: &Server,
+    session: &Session,
     gap: u32,
-) -> Result<u64, DataError> {
-    let rows = from.1.query_typed(READ, &[]).await.map_err(|error| from.0.told(&error))?;
-    let stands = rows.iter().map(|row| Stand {
+) -> Result<Option<String>, DataError> {
+    let told = |error: tokio_postgres::Error| server.told(&error);
+    let mut sets = Vec::new();
+    for row in session.query_typed(OWNED, &[]).await.map_err(told)? {
+        let mut stand = stand(&row);
+        if let Some(query) = row.get::<_, Option<&str>>(9) {
+            let greatest: Option<i64> = session.query_typed_one(query, &[]).await.map_err(told)?.get(0);
+            stand.last = furthest(stand.last, greatest, stand.step);
+        }
+        sets.push(Set { value: stand.ahead(gap), schema: stand.schema, name: stand.name });
+    }
+    if sets.is_empty() {
+        return Ok(None);
+    }
+    let count = write((server, session), &sets).await?;
+    Ok(Some(format!(
+        "{count} sequences were moved {gap} steps past their greatest known values: production may have handed out more than arrived"
+    )))
+}
+
+/// The value that is further on, by the direction of the steps.
+fn furthest(one: Option<i64>, other: Option<i64>, step: i64) -> Option<i64> {
+    let both = one.into_iter().chain(other);
+    if step < 0 { both.min() } else { both.max() }
+}
+
+fn stand(row: &tokio_postgres::Row) -> Stand {
+    Stand {
         schema: row.get(0),
         name: row.get(1),
         last: row.get(2),
@@ -64,15 +109,31 @@ pub(super) async fn carry(
         step: row.get(6),
         cycles: row.get(7),
         cached: row.get(8),
-    });
-    let sets: Vec<Set> =
-        stands.map(|stand| Set { value: stand.ahead(gap), schema: stand.schema, name: stand.name }).collect();
+    }
+}
+
+async fn write(to: (&Server, &Session), sets: &[Set]) -> Result<u64, DataError> {
+    let text = serde_json::to_string(sets).map_err(|error| to.0.failed(format!("sequences: {error}")))?;
+    let row = to.1.query_typed_one(WRITE, &[(&text, Type::TEXT)]).await.map_err(|error| to.0.told(&error))?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+/// Sets every sequence of the new production ahead of the old one's. Repeated, it comes to the same.
+pub(super) async fn carry(
+    from: (&Server, &Session),
+    to: (&Server, &Session),
+    gap: u32,
+) -> Result<u64, DataError> {
+    let rows = from.1.query_typed(READ, &[]).await.map_err(|error| from.0.told(&error))?;
+    let sets: Vec<Set> = rows
+        .iter()
+        .map(stand)
+        .map(|stand| Set { value: stand.ahead(gap), schema: stand.schema, name: stand.name })
+        .collect();
     if sets.is_empty() {
         return Ok(0);
     }
-    let text = serde_json::to_string(&sets).map_err(|error| to.0.failed(format!("sequences: {error}")))?;
-    let row = to.1.query_typed_one(WRITE, &[(&text, Type::TEXT)]).await.map_err(|error| to.0.told(&error))?;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    write(to, &sets).await
 }
 
 #[cfg(test)]
@@ -91,6 +152,13 @@ mod tests {
             cycles: false,
             cached: 1,
         }
+    }
+
+    #[test]
+    fn what_arrived_counts_as_much_as_the_latest_sync() {
+        assert_eq!(furthest(Some(1007), Some(1200), 1), Some(1200));
+        assert_eq!(furthest(Some(1007), None, 1), Some(1007));
+        assert_eq!(furthest(Some(-7), Some(-9), -2), Some(-9));
     }
 
     #[test]

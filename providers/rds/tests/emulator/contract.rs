@@ -108,6 +108,8 @@ macro_rules! kept_parts {
             permission_that_is_taken_back_at_any_moment_stops_the_sync
             a_lost_side_does_not_hide_the_other
             nothing_is_synced_to_or_from_a_side_that_cannot_be_reached
+            a_stand_by_is_taken_over_while_production_cannot_be_reached
+            what_a_side_holds_is_kept_before_it_is_written_over
         );
     };
 }

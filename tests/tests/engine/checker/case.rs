@@ -124,7 +124,11 @@ impl Case {
         });
         Pair {
             name: PairName::new("case").unwrap(),
-            sides: [false, true].map(|second| Side { name: side(second), project: None }),
+            sides: [false, true].map(|second| Side {
+                name: side(second),
+                project: None,
+                columns: Vec::new(),
+            }),
             environments: environments.collect(),
             services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
             dns: DnsPolicy {
@@ -133,6 +137,9 @@ impl Case {
                 ..DnsPolicy::default()
             },
             probe: ProbePolicy::default(),
+            announce: Vec::new(),
+            role_table: None,
+            status_pages: BTreeMap::new(),
         }
     }
 
@@ -228,6 +235,9 @@ impl Case {
             objections: BTreeMap::new(),
             candidates: BTreeMap::new(),
             denied: BTreeMap::new(),
+            status_pages: BTreeMap::new(),
+            announcers: BTreeMap::new(),
+            role_table: None,
             checks: Vec::new(),
         }
     }

@@ -2,8 +2,10 @@
 
 mod case;
 mod drill;
+mod failover;
 mod mutation;
 mod property;
 mod releases;
 mod rules;
 mod stores;
+mod telling;

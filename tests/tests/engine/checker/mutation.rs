@@ -8,7 +8,7 @@ use switchover::action::{
 use switchover::journal::PairState;
 use switchover::model::{EnvironmentName, Pair, PairName, RecordKind, RecordValue, StepId, Ttl, ZoneRef};
 use switchover::observe::Snapshot;
-use switchover::plan::{Intent, OnFailure, Plan, Shift, Stage, Step};
+use switchover::plan::{Intent, OnFailure, Plan, Shift, Stage, Step, Waiver};
 
 use super::case::is_for;
 
@@ -138,7 +138,7 @@ const SIDE_BY_SIDE: &str = "all zones are swapped side by side in one stage";
 const OPPOSITE: &str = "what undoes a step is its exact opposite";
 const RIGHT_SIDE: &str = "after the swap a name leads to the side of its role";
 const CHECKS: &str = "a side passes its checks before it takes production";
-const ONLY_RESOLVERS: &str = "only a question to public resolvers, a sync that is not the last and a step of a drill may fail without stopping the run";
+const ONLY_RESOLVERS: &str = "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people and a step of a drill may fail without stopping the run";
 
 macro_rules! mutations {
     ($($of:ident, $called:literal, $rule:expr, $apply:expr;)*) => {
@@ -302,6 +302,13 @@ mutations! {
         bench.plan.shifts.push(Shift { environment, from: first.name, to: second.name });
         Some(())
     };
+    RestoreTtl, "a gate that is opened where nothing moves", "a plan that moves no traffic opens no gate", |bench| {
+        bench.plan.waivers.insert(Waiver::Checks).then_some(())
+    };
+    Switchover, "a check that may fail", ONLY_RESOLVERS, |bench| {
+        bench.step(|action| matches!(action, Action::RunChecks(_)))?.on_failure = OnFailure::Note;
+        Some(())
+    };
     RestoreTtl, "a pivot where nothing moves", "a plan that moves no traffic has no pivot", |bench| {
         let first = bench.plan.stages.first()?.steps.first()?.id.clone();
         bench.plan.pivot = Some(first);
@@ -445,7 +452,8 @@ mutations! {
         Some(())
     };
     Switchover, "a hold that is too short", HELD, |bench| {
-        bench.hold()?.margin_ms -= 1;
+        let hold = bench.hold()?;
+        hold.margin_ms = hold.margin_ms.checked_sub(1)?;
         Some(())
     };
     Switchover, "no hold", HELD, |bench| {

@@ -262,10 +262,14 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         apply: |bench| {
             let same = settings(bench).first()?.settings.first()?.to.clone();
             for meant in bench.snapshot.meant.values_mut() {
-                meant.values_mut().for_each(|fingerprint| *fingerprint = same.clone());
+                for fingerprint in meant.values_mut() {
+                    *fingerprint = same.clone();
+                }
             }
             for change in settings(bench) {
-                change.settings.iter_mut().for_each(|planned| planned.to = same.clone());
+                for planned in &mut change.settings {
+                    planned.to = same.clone();
+                }
             }
             let mut changes = settings(bench);
             let change = changes.first_mut()?;

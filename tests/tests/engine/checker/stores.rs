@@ -12,7 +12,7 @@ use super::rules::broken;
 use crate::support::{Desk, ask};
 
 /// `GigaDB` with a store of each method in the live environment.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::gigadb();
     world.add_store("live", "database", Method::Streaming);
     world.add_store("live", "files", Method::Mirror);
@@ -20,7 +20,7 @@ fn world() -> World {
     world
 }
 
-fn bench(intent: Intent) -> Bench {
+pub(super) fn bench(intent: Intent) -> Bench {
     let desk = Desk::unguarded(world());
     let process = desk.process();
     let pair = desk.world.pair.clone();

@@ -1,7 +1,7 @@
 //! Approvals: who may give them, when they count, and what a run does while it waits.
 
 use super::*;
-use switchover::journal::{FailureKind, Seq};
+use switchover::journal::{FailureKind, Seq, StepState};
 
 /// Begins a release, lets `meanwhile` happen after ten minutes at the gate, and runs to the end.
 fn waiting(desk: &Desk, meanwhile: impl AsyncFnOnce()) -> RunEnd {
@@ -175,4 +175,35 @@ fn unasked_but_tech() -> World {
     let mut world = pair();
     world.pair.environments[0].policy.approval.groups.remove(0);
     world
+}
+
+#[test]
+fn what_was_written_while_people_were_asked_is_brought_over_before_writes_are_refused() {
+    let mut world = pair();
+    world.add_store("live", "files", Method::Mirror);
+    let desk = Desk::new(world);
+    let end = waiting(&desk, async || {
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        say(&desk, "dan", &approve("tech")).await.unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    let run = desk.last_run();
+    let done = |id: &str| {
+        let step = run.plan.steps().find(|step| step.id.as_str() == id).unwrap();
+        match run.step(&step.id).forward {
+            Some(StepState::Succeeded { at, facts, .. }) => (at, facts),
+            other => panic!("{id}: {other:?}"),
+        }
+    };
+    let (asked, _) = done("gate");
+    for store in ["live/files", "live/database"] {
+        let (_, facts) = done(&format!("warm up {store}"));
+        let brought =
+            facts.iter().find_map(|fact| fact.synced()).unwrap_or_else(|| panic!("{store}: {facts:?}"));
+        assert!(
+            brought.copied.as_of >= asked,
+            "{store}: as of {}, asked until {asked}",
+            brought.copied.as_of
+        );
+    }
 }

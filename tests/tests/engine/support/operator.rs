@@ -61,6 +61,30 @@ impl Process {
         Ok(self.engine.start(journal, plan, None).await?)
     }
 
+    /// Looks, and plans a failover.
+    pub(crate) async fn plan_failover(
+        &self,
+        journal: Journal,
+        request: &Request,
+    ) -> Result<(Journal, Plan), Trouble> {
+        let snapshot = self.engine.observe_lost(&self.in_scope(request), &journal, request.to.as_ref()).await;
+        let made = plan(&self.engine.pair, &snapshot, journal.state(), request).map_err(Trouble::Plan)?;
+        Ok((journal, made))
+    }
+
+    /// Fails over, over whatever run is open; [`RunError::NothingOpen`] if there is nothing to do.
+    pub(crate) async fn fail_over(&self, request: &Request) -> Result<RunEnd, Trouble> {
+        let (mut journal, mut made) = self.plan_failover(self.read().await?, request).await?;
+        if let (Some(_), Some(shift)) = (journal.state().open_run(), made.shifts.first()) {
+            journal = self.engine.supersede(journal, &shift.from).await?;
+            (journal, made) = self.plan_failover(journal, request).await?;
+        }
+        if made.is_empty() {
+            return Err(RunError::NothingOpen.into());
+        }
+        Ok(self.engine.start(journal, made, Some("production is gone".to_owned())).await?)
+    }
+
     pub(crate) async fn resume(&self) -> Result<RunEnd, Trouble> {
         Ok(self.engine.resume(self.read().await?).await?)
     }

@@ -3,5 +3,6 @@
 mod contract;
 mod faults;
 mod fidelity;
+mod flowing;
 mod harness;
 mod proxy;
