@@ -11,6 +11,7 @@
 pub mod args;
 mod commands;
 mod exit;
+mod fallback;
 mod load;
 pub mod metrics;
 mod prompt;

@@ -89,6 +89,7 @@ pub struct Common {
         "  swap-roles --finalize                 end that release: the former production gets it too\n",
         "  swap-roles --plan-digest 3f9a1c0b72de --yes\n",
         "                                        run exactly the plan that was reviewed\n",
+        "  swap-roles --drill                    try all that moves nobody, and see how long it takes\n",
         "  swap-roles --resume                   go on with a run that was cut off\n",
         "  swap-roles --revert                   take the latest swap back\n",
         "  swap-roles --failover --accept-data-loss 14h --reason \"region is down\"\n",
@@ -102,6 +103,7 @@ pub struct Common {
         "  4 stopped part-way: --resume or --abort"
     )
 )]
+#[expect(clippy::struct_excessive_bools, reason = "command-line flags")]
 pub struct SwapRoles {
     /// The pair; may be left out if the file has one
     pub pair: Option<PairName>,
@@ -111,7 +113,10 @@ pub struct SwapRoles {
     /// What to swap
     #[command(flatten)]
     pub scope: Scope,
-    /// Deploy this release to the stand-by first, and take it into production
+    /// Rehearse everything that moves nobody, and report what works and how long each step takes
+    #[arg(long, conflicts_with_all = ["mode", "at", "to"])]
+    pub drill: bool,
+    /// Deploy this release to the stand-by first, and take it into production; with --drill, only look whether that could be done
     #[arg(long, value_name = "RELEASE", conflicts_with = "mode")]
     pub release: Option<ReleaseName>,
     /// Move nobody before this moment, such as 2026-12-01T02:00:00Z
@@ -123,6 +128,10 @@ pub struct SwapRoles {
     /// Show the plan and do nothing
     #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
     pub dry_run: bool,
+    /// Write the same as commands for people into this file before the run begins, for when this program is not there; `-` or no FILE:
+    /// to standard output, with --dry-run instead of the plan
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with_all = ["resume", "abort", "drill"])]
+    pub fallback: Option<PathBuf>,
     /// Answer the question with yes; opens no safety gate
     #[arg(short, long)]
     pub yes: bool,
@@ -241,6 +250,9 @@ pub enum Command {
         /// End with code 2 if there is something to do
         #[arg(long)]
         detailed_exitcode: bool,
+        /// Show the same as commands that a person can follow without Switchover, as Markdown
+        #[arg(long)]
+        fallback: bool,
     },
     /// List the runs of a pair
     History {

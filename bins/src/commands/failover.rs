@@ -5,8 +5,8 @@ use switchover::journal::Journal;
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 
 use super::Outcome;
-use super::plan::{Planned, show};
-use super::swap::{can_ask, finished, nothing_to_do, same_digest};
+use super::plan::Planned;
+use super::swap::{can_ask, finished, hand_out, nothing_to_do, same_digest, show_only};
 use crate::args::{Output, SwapRoles};
 use crate::exit::{Exit, Stop};
 use crate::render::{self, say};
@@ -21,13 +21,14 @@ pub(super) async fn fail_over(session: &Session, arguments: &SwapRoles, request:
     let planned = make(session, request, journal).await?;
     same_digest(&planned.plan, arguments)?;
     if arguments.dry_run {
-        return show(&planned, &arguments.common, arguments.detailed_exitcode);
+        return show_only(session, arguments, &planned);
     }
     if planned.plan.is_empty() {
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
-    say(render::plan::plan(&planned.plan, &planned.snapshot, planned.journal.state(), Output::Table)?);
+    let (pair, history) = (&session.pair.pair, planned.journal.state());
+    say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
     ask(&planned, arguments.yes)?;
     let planned = take_over(session, request, planned).await?;
     same_digest(&planned.plan, arguments)?;
@@ -35,6 +36,7 @@ pub(super) async fn fail_over(session: &Session, arguments: &SwapRoles, request:
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
+    hand_out(session, arguments, &planned)?;
     signals::listen(session.engine.stop.clone());
     let end = session.engine.start(planned.journal, planned.plan, arguments.reason.clone()).await?;
     finished(session, arguments, &end).await

@@ -44,7 +44,7 @@ pub(super) async fn report(common: &Common, pair: Option<&PairName>, run: Option
         )
         .hint("`switchover history` lists the runs"));
     };
-    render::out(&render::run::report(&Report::of(found), common.output)?)?;
+    render::out(&render::run::report(&Report::of(found).against(found, &session.pair.pair), common.output)?)?;
     Ok(Exit::Done)
 }
 

@@ -80,8 +80,9 @@ async fn dispatch(arguments: &Switchover) -> Outcome {
             let session = Session::open(common, arguments.pair.as_ref(), Arc::new(Unwatched)).await?;
             announce::run(&session, arguments).await
         }
-        Command::Plan { pair, scope, detailed_exitcode } => {
-            plan::run(common, pair.as_ref(), scope, *detailed_exitcode).await
+        Command::Plan { pair, scope, detailed_exitcode, fallback } => {
+            let form = if *fallback { plan::Form::Fallback } else { plan::Form::Plan };
+            plan::run(common, pair.as_ref(), scope, form, *detailed_exitcode).await
         }
         Command::History { pair, entries } => history::list(common, pair.as_ref(), *entries).await,
         Command::Report { run, pair } => history::report(common, pair.as_ref(), run.as_ref()).await,

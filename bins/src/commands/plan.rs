@@ -11,6 +11,7 @@ use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 use super::Outcome;
 use crate::args::{Common, PlanScope};
 use crate::exit::{Exit, Stop};
+use crate::fallback;
 use crate::render;
 use crate::session::Session;
 use crate::timetable;
@@ -39,6 +40,7 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
         | Intent::RestoreTtl
         | Intent::Sync
         | Intent::Finalize
+        | Intent::Drill
         | Intent::Failover => {
             engine.preflight_of(&environments, journal.state(), request.release.as_ref()).await
         }
@@ -78,19 +80,20 @@ fn complete(session: &Session, history: &PairState, request: &Request) -> Reques
         | Intent::Prepare
         | Intent::RestoreTtl
         | Intent::Sync
+        | Intent::Drill
         | Intent::Failover
         | Intent::Reprotect => {}
     }
     request
 }
 
-/// The journal without an unfinished run. A sync that was cut off is closed: what it left is cleared away by the next one.
+/// The journal without an unfinished run. A sync or a drill that was cut off is closed: what it left is cleared away by the next one.
 pub(super) async fn settled(session: &Session) -> Result<Journal, Stop> {
     let journal = session.engine.journal().await?;
     let Some(open) = journal.state().open_run() else { return Ok(journal) };
     let (run, intent) = (open.id.clone(), open.plan.intent);
     let alive = session.engine.alive(&journal).await?.is_some();
-    if intent != Intent::Sync || alive {
+    if !matches!(intent, Intent::Sync | Intent::Drill) || alive {
         return Err(open_run(session, &journal, &run).await);
     }
     let why = "cut off; closed by the next run";
@@ -123,6 +126,7 @@ pub(super) async fn run(
     common: &Common,
     pair: Option<&PairName>,
     scope: &PlanScope,
+    form: Form,
     detailed_exitcode: bool,
 ) -> Outcome {
     let session = Session::open(common, pair, Arc::new(Unwatched)).await?;
@@ -133,12 +137,33 @@ pub(super) async fn run(
         ..Request::of(Intent::Switchover)
     };
     let planned = make(&session, &request).await?;
-    show(&planned, common, detailed_exitcode)
+    show(&session, &planned, form, common, detailed_exitcode)
+}
+
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// What a run would do.
+    Plan,
+    /// What a person can do without this program.
+    Fallback,
 }
 
 /// Writes a plan to standard output, and says by the exit code whether there is something to do, if that was asked for.
-pub(super) fn show(planned: &Planned, common: &Common, detailed_exitcode: bool) -> Outcome {
+pub(super) fn show(
+    session: &Session,
+    planned: &Planned,
+    form: Form,
+    common: &Common,
+    detailed_exitcode: bool,
+) -> Outcome {
     let history = planned.journal.state();
-    render::out(&render::plan::plan(&planned.plan, &planned.snapshot, history, common.output)?)?;
+    render::out(&match form {
+        Form::Plan => {
+            let pair = &session.pair.pair;
+            render::plan::plan(&planned.plan, pair, &planned.snapshot, history, common.output)?
+        }
+        Form::Fallback => fallback::document(session, &planned.plan, &planned.snapshot),
+    })?;
     Ok(if detailed_exitcode && !planned.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }

@@ -1,5 +1,6 @@
 //! `swap-roles`: plan, ask, run, report.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use switchover::execute::RunEnd;
@@ -7,10 +8,11 @@ use switchover::journal::{FailureKind, Journal, Outcome as RunOutcome, PauseReas
 use switchover::plan::{Intent, Plan, Request};
 use switchover::report::Report;
 
-use super::plan::{Planned, make, show};
+use super::plan::{Form, Planned, make, show};
 use super::{Outcome, announce, failover, swap_open};
 use crate::args::{Mode, Output, SwapRoles};
 use crate::exit::{Exit, Stop, of_outcome};
+use crate::fallback;
 use crate::render::progress::Live;
 use crate::render::{self, say};
 use crate::session::Session;
@@ -30,7 +32,7 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
                 at: arguments.at,
                 waivers: arguments.gates.waivers(),
                 accept_loss: arguments.gates.accept_loss(),
-                ..Request::of(intent(mode))
+                ..Request::of(if arguments.drill { Intent::Drill } else { intent(mode) })
             };
             match request.intent {
                 Intent::Failover => failover::fail_over(&session, arguments, &request).await,
@@ -40,6 +42,7 @@ pub(super) async fn run(arguments: &SwapRoles) -> Outcome {
                 | Intent::RestoreTtl
                 | Intent::Sync
                 | Intent::Finalize
+                | Intent::Drill
                 | Intent::Reprotect => planned(&session, arguments, &request).await,
             }
         }
@@ -72,18 +75,71 @@ pub(super) async fn planned(session: &Session, arguments: &SwapRoles, request: &
     let planned = make(session, request).await?;
     same_digest(&planned.plan, arguments)?;
     if arguments.dry_run {
-        return show(&planned, &arguments.common, arguments.detailed_exitcode);
+        return show_only(session, arguments, &planned);
     }
     if planned.plan.is_empty() {
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
     let history = planned.journal.state();
-    say(render::plan::plan(&planned.plan, &planned.snapshot, history, Output::Table)?);
+    let pair = &session.pair.pair;
+    say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
     ask(&planned.plan, arguments.yes)?;
+    hand_out(session, arguments, &planned)?;
     signals::listen(session.engine.stop.clone());
+    let found = planned.snapshot.errors().count();
+    let drill = planned.plan.intent == Intent::Drill;
     let end = session.engine.start(planned.journal, planned.plan, arguments.reason.clone()).await?;
-    finished(session, arguments, &end).await
+    let outcome = finished(session, arguments, &end).await?;
+    if drill { drilled(&end, found) } else { Ok(outcome) }
+}
+
+/// A drill that found something must not look well to whoever runs it by the clock.
+fn drilled(end: &RunEnd, found: usize) -> Outcome {
+    let failed = end.failures.len();
+    if failed == 0 && found == 0 {
+        return Ok(Exit::Done);
+    }
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let mut words = Vec::new();
+    if failed > 0 {
+        words.push(format!("{} failed", counted(failed, "step")));
+    }
+    if found > 0 {
+        words.push(format!("the preflight found {}", counted(found, "problem")));
+    }
+    Err(Stop::new(Exit::Failed, format!("the drill found something: {}", words.join(", and ")))
+        .hint("nothing was changed; mend what is named above, and drill again"))
+}
+
+/// A dry run: the plan, or what a person can do without this program.
+pub(super) fn show_only(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Outcome {
+    let form = if to_stdout(arguments) { Form::Fallback } else { Form::Plan };
+    write_fallback(session, arguments, planned)?;
+    show(session, planned, form, &arguments.common, arguments.detailed_exitcode)
+}
+
+/// Hands the fallback plan out, if it was asked for: when it is needed this program may not be there, so before the first step.
+pub(super) fn hand_out(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Result<(), Stop> {
+    if to_stdout(arguments) {
+        return render::out(&fallback::document(session, &planned.plan, &planned.snapshot));
+    }
+    write_fallback(session, arguments, planned)
+}
+
+fn to_stdout(arguments: &SwapRoles) -> bool {
+    arguments.fallback.as_deref() == Some(Path::new("-"))
+}
+
+fn write_fallback(session: &Session, arguments: &SwapRoles, planned: &Planned) -> Result<(), Stop> {
+    let Some(file) = arguments.fallback.as_deref().filter(|_| !to_stdout(arguments)) else { return Ok(()) };
+    let text = fallback::document(session, &planned.plan, &planned.snapshot);
+    std::fs::write(file, text).map_err(|error| {
+        Stop::new(Exit::Failed, format!("the fallback plan cannot be written to {}: {error}", file.display()))
+            .hint("nothing was changed; name a file that can be written")
+    })?;
+    say(format!("the same by hand: {}", file.display()));
+    Ok(())
 }
 
 /// Whether the question can be put that comes before a run.
@@ -117,6 +173,11 @@ pub(super) fn same_digest(plan: &Plan, arguments: &SwapRoles) -> Result<(), Stop
 
 fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
     match (&plan.pivot, plan.intent, &plan.release) {
+        (_, Intent::Drill, _) => {
+            let question =
+                "This rehearses what moves nobody: it restores backups beside the stand-by's data.";
+            prompt::confirm(question, "yes", yes)
+        }
         (None, Intent::Reprotect, _) => {
             let question = format!(
                 "This writes over the data of the side of {} that was lost, once it is kept.",
@@ -142,7 +203,7 @@ pub(super) async fn finished(session: &Session, arguments: &SwapRoles, end: &Run
         return Err(Stop::new(Exit::Failed, format!("run {} is not in the journal", end.run)));
     };
     announce::left_off(&session.engine.ports, run, end).await;
-    let report = Report::of(run);
+    let report = Report::of(run).against(run, &session.pair.pair);
     let output = arguments.common.output;
     if output == Output::Table {
         show_roles(session, &journal, run).await?;

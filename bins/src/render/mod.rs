@@ -4,6 +4,7 @@ pub(crate) mod findings;
 pub(crate) mod plan;
 pub(crate) mod problems;
 pub(crate) mod progress;
+mod recovery;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod stores;

@@ -7,11 +7,13 @@ use serde::Serialize;
 use switchover::action::{Action, Gate, PlannedChange, Rule, Servers, SyncStore};
 use switchover::config::Period;
 use switchover::journal::PairState;
-use switchover::model::{RecordData, Verification};
+use switchover::model::{Pair, RecordData, Verification};
 use switchover::observe::Snapshot;
 use switchover::plan::{Intent, Plan, Step, losses};
-use switchover::report::Estimate;
+use switchover::port::SyncPurpose;
+use switchover::report::{Estimate, Expected};
 
+use super::recovery::expected;
 use super::table::table;
 use super::{BOLD, DIM, json, styled};
 use crate::args::Output;
@@ -24,12 +26,14 @@ struct Document<'a> {
     digest: String,
     empty: bool,
     writes_refused: Option<Estimate>,
+    users_moved: Option<Expected>,
     plan: &'a Plan,
 }
 
 /// A plan in the form that was asked for.
 pub(crate) fn plan(
     plan: &Plan,
+    pair: &Pair,
     snapshot: &Snapshot,
     history: &PairState,
     output: Output,
@@ -39,16 +43,18 @@ pub(crate) fn plan(
         digest: plan.digest().to_string(),
         empty: plan.is_empty(),
         writes_refused: Estimate::of(plan, history),
+        users_moved: Expected::of(plan, pair, history),
         plan,
     };
     match output {
         Output::Json => json(&document, false),
         Output::Jsonl => json(&document, true),
-        Output::Table | Output::Markdown => Ok(for_people(plan, snapshot, history, output)),
+        Output::Table | Output::Markdown => Ok(for_people(&document, snapshot, history, output)),
     }
 }
 
-fn for_people(plan: &Plan, snapshot: &Snapshot, history: &PairState, output: Output) -> String {
+fn for_people(document: &Document<'_>, snapshot: &Snapshot, history: &PairState, output: Output) -> String {
+    let plan = document.plan;
     if plan.is_empty() {
         return format!("{}: nothing to do\n", plan.pair);
     }
@@ -77,6 +83,7 @@ fn for_people(plan: &Plan, snapshot: &Snapshot, history: &PairState, output: Out
         }
     }
     text += &refusal(plan, history);
+    text += &document.users_moved.as_ref().map(expected).unwrap_or_default();
     text += &lost(plan, snapshot);
     for waiver in &plan.waivers {
         text += &format!("\nNot waited for, as asked: {}\n", waiver.meaning());
@@ -97,6 +104,7 @@ fn title(plan: &Plan) -> String {
         Intent::Reprotect => format!("Reprotect {}", plan.pair),
         Intent::Sync => format!("Bring the stand-by of {} up to date", plan.pair),
         Intent::Finalize => format!("Finalize the release of {}", plan.pair),
+        Intent::Drill => format!("Drill of {}: nobody is moved", plan.pair),
     }
 }
 
@@ -178,6 +186,10 @@ fn what(step: &Step) -> String {
         },
         Action::ThawStore(thaw) => format!("let {} take writes", thaw.side),
         Action::SyncStore(sync) => brought(sync),
+        Action::ProveFrozen(proof) => format!("writes are tried on {}, and refused", proof.side),
+        Action::VerifyBackup(trial) => {
+            format!("beside the data of {}, compared, and removed again", trial.side)
+        }
         Action::Deploy(deploy) => {
             format!("while nothing is deployed to {}, within {}", deploy.other, Period(step.deadline()))
         }
@@ -235,6 +247,9 @@ fn gated(gate: &Gate) -> String {
 }
 
 fn brought(sync: &SyncStore) -> String {
+    if sync.purpose == SyncPurpose::Rehearsal {
+        return format!("{}, nothing is written", sync.direction);
+    }
     let how = match sync.verify {
         Verification::None => "not compared",
         Verification::Counts => "counts compared",

@@ -4,8 +4,9 @@ use serde::Serialize;
 use switchover::journal::{Entry, Event, RunState};
 use switchover::report::{Report, run_report};
 
+use super::recovery::sentence;
 use super::table::table;
-use super::{BOLD, WARN, json, styled};
+use super::{BAD, BOLD, WARN, json, styled};
 use crate::args::Output;
 use crate::exit::Stop;
 
@@ -46,6 +47,11 @@ fn figures(report: &Report) -> String {
             "Records accepted {took} ms after the confirmation, with {requests} requests; {} requests in all.\n",
             report.requests
         );
+    }
+    if let Some(recovery) = &report.recovery {
+        let words = sentence(recovery);
+        text += &if recovery.is_met() { words } else { styled(BAD, words) };
+        text.push('\n');
     }
     for window in &report.windows {
         let how_long = match window.refused_ms {

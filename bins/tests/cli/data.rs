@@ -22,6 +22,7 @@ pub(crate) fn golden(ran: &Ran) -> String {
         (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "TIME"),
         (r"\b20\d{6}(\d{4})?\b", "KEY"),
         (r"refused for about [^,]+,", "refused for about PERIOD,"),
+        (r"moved after (about|at least) [^,]+,", "moved after $1 PERIOD,"),
         // A file that was written a moment ago is copied twice.
         (r"counts equal(, \d+ items and \d+ bytes moved)?", "counts equal, FILES moved"),
     ] {

@@ -12,7 +12,7 @@ use crate::stand::Stand;
 use crate::support::Ran;
 
 /// Without the lengths of time that differ from run to run.
-fn timeless(text: &str) -> String {
+pub(crate) fn timeless(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, replacement) in [
         (r"\(\d+(ms|s|m)( \d+(s|ms))*\) may be lost", "(AGE) may be lost"),
@@ -32,7 +32,7 @@ fn shown(ran: &Ran) -> String {
 }
 
 /// Hong Kong's live files are gone, with one that came after the latest sync.
-fn lost(stand: &Stand) -> PathBuf {
+pub(crate) fn lost(stand: &Stand) -> PathBuf {
     stand.synced();
     assert_eq!(stand.upload("hongkong", "late"), Written::Acknowledged);
     let away = stand.home.path("away");
@@ -40,7 +40,8 @@ fn lost(stand: &Stand) -> PathBuf {
     away
 }
 
-const FAILOVER: &str = "swap-roles --failover --accept-data-loss 1h --reason region-is-down -e live";
+pub(crate) const FAILOVER: &str =
+    "swap-roles --failover --accept-data-loss 1h --reason region-is-down -e live";
 
 #[test]
 fn what_is_wrong_with_a_failover_is_said_with_the_flag_that_it_needs() {

@@ -12,12 +12,12 @@ use crate::stand::Stand;
 use crate::support::{Home, Ran, scrub};
 
 /// What must never be shown.
-const PATH: &str = "/services/T000/B000/s3cretpath";
+pub(crate) const PATH: &str = "/services/T000/B000/s3cretpath";
 const KEY: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 const DOCUMENT: &str = "# How we run GigaDB\n\nWhich side is which:\n\n<!-- switchover:roles gigadb -->\n<!-- /switchover:roles -->\n\nAsk in #ops.\n";
 
-const TOLD: &str = r#"
+pub(crate) const TOLD: &str = r#"
 [announce.channel]
 provider = "slack"
 url = { env = "SLACK_WEBHOOK_URL" }
@@ -41,14 +41,14 @@ environments = ["live"]
 "#;
 
 /// The pair, and somebody who is told.
-struct People {
-    stand: Stand,
-    receiver: Receiver,
+pub(crate) struct People {
+    pub(crate) stand: Stand,
+    pub(crate) receiver: Receiver,
     _runtime: Runtime,
 }
 
 impl People {
-    fn new(more: &str) -> Self {
+    pub(crate) fn new(more: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let receiver = runtime.block_on(Receiver::start()).unwrap();
         let home = Home::new().set("SLACK_WEBHOOK_URL", &format!("{}{PATH}", receiver.url()));
@@ -58,7 +58,7 @@ impl People {
         Self { stand: Stand::names_and(&more, home), receiver, _runtime: runtime }
     }
 
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         let ran = self.stand.run(line);
         for secret in ["s3cretpath", &KEY[6..]] {
             assert!(!ran.transcript().contains(secret), "a secret was shown by {line}");
@@ -73,7 +73,7 @@ impl People {
     }
 
     /// What was posted and taken, without what differs from run to run.
-    fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let taken = self.receiver.deliveries().into_iter().filter(|delivery| delivery.taken);
         let texts = taken.map(|delivery| {
             let body: Value = serde_json::from_str(&delivery.body).unwrap();

@@ -11,6 +11,7 @@ mod gate;
 mod hold;
 mod keep_data;
 mod perform;
+mod prove_frozen;
 mod remote;
 mod run_checks;
 mod set_embargo;
@@ -20,6 +21,7 @@ mod switch_schedules;
 mod sync_store;
 mod take_over;
 mod thaw_store;
+mod verify_backup;
 mod write_role_table;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,7 @@ pub use gate::{Gate, Window};
 pub use hold::Hold;
 pub use keep_data::KeepData;
 pub(crate) use perform::{Acted, Context, Look, Perform, between, milliseconds};
+pub use prove_frozen::ProveFrozen;
 pub use run_checks::{PlannedCheck, RunChecks};
 pub use set_embargo::{Rule, SetEmbargo};
 pub use soak::Soak;
@@ -43,6 +46,7 @@ pub use switch_schedules::{PlannedSchedule, SwitchSchedules};
 pub use sync_store::SyncStore;
 pub use take_over::TakeOver;
 pub use thaw_store::ThawStore;
+pub use verify_backup::VerifyBackup;
 pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
 pub use write_role_table::WriteRoleTable;
 
@@ -64,6 +68,10 @@ pub enum Action {
     ThawStore(ThawStore),
     /// Bring a store's data from production to the stand-by.
     SyncStore(SyncStore),
+    /// Prove that a side of a store refuses writes, as it stands.
+    ProveFrozen(ProveFrozen),
+    /// Restore a store's newest backup beside the stand-by's data, and compare it.
+    VerifyBackup(VerifyBackup),
     /// Bring a release onto one side.
     Deploy(Deploy),
     /// Lay or lift the change embargo of one side.
@@ -99,6 +107,8 @@ impl Action {
             Self::FreezeStore(action) => Box::new(freeze_store::Freezing::new(action)),
             Self::ThawStore(action) => Box::new(thaw_store::Thawing::new(action)),
             Self::SyncStore(action) => Box::new(sync_store::Syncing::new(action)),
+            Self::ProveFrozen(action) => Box::new(prove_frozen::Proving::new(action)),
+            Self::VerifyBackup(action) => Box::new(verify_backup::Verifying::new(action)),
             Self::Deploy(action) => Box::new(deploy::Deploying::new(action)),
             Self::SetEmbargo(action) => Box::new(set_embargo::Setting::new(action)),
             Self::SwitchSchedules(action) => Box::new(switch_schedules::Switching::new(action)),
@@ -151,6 +161,16 @@ impl Action {
     /// The sync, if it is one.
     pub fn as_sync_store(&self) -> Option<&SyncStore> {
         if let Self::SyncStore(action) = self { Some(action) } else { None }
+    }
+
+    /// The proof of a freeze, if it is one.
+    pub fn as_prove_frozen(&self) -> Option<&ProveFrozen> {
+        if let Self::ProveFrozen(action) = self { Some(action) } else { None }
+    }
+
+    /// The trial of a backup, if it is one.
+    pub fn as_verify_backup(&self) -> Option<&VerifyBackup> {
+        if let Self::VerifyBackup(action) = self { Some(action) } else { None }
     }
 
     /// The deployment, if it is one.

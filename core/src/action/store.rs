@@ -9,6 +9,8 @@ use crate::port::{Access, DataError, Depth, Inspection, Store, StoreSide};
 
 /// How long a call to a store whose outcome is unknown may still take effect.
 pub(super) const IN_FLIGHT: Duration = Duration::from_secs(5);
+/// How often long work looks whether somebody asked to stop.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// The store, or what to say where it is not connected.
 pub(super) fn find<'p>(context: &Context<'p>, store: &StoreRef) -> Result<&'p Arc<dyn Store>, String> {
@@ -63,6 +65,21 @@ pub(super) fn failed(error: &DataError) -> Acted {
         | DataError::Lost => Acted::Refused(text),
         DataError::NotFrozen { .. } | DataError::Lapsed { .. } => Acted::NotReady(text),
         DataError::Unknown { .. } => Acted::Unknown { why: text, in_flight: IN_FLIGHT },
+    }
+}
+
+/// Waits until somebody asks to stop or the time for long work has run out, and says which.
+pub(super) async fn run_out(context: &Context<'_>, deadline: Duration) -> String {
+    let clock = &context.ports.clock;
+    let began = clock.monotonic();
+    loop {
+        if context.stop.is_stopped() {
+            return "stopped by its operator".to_owned();
+        }
+        if clock.monotonic().saturating_sub(began) > deadline {
+            return format!("not done after {} s", deadline.as_secs());
+        }
+        clock.sleep(GLANCE).await;
     }
 }
 

@@ -9,14 +9,11 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::perform::{doubling, milliseconds};
-use super::store::{IN_FLIGHT, failed, find, inspect, side};
+use super::store::{IN_FLIGHT, failed, find, inspect, run_out, side};
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
 use crate::model::{BackupKey, Direction, Manifest, StoreRef, Verification};
 use crate::port::{Access, Copied, DataError, Inspection, SyncOrder, SyncPurpose, Synced};
-
-/// How often a sync looks whether somebody asked to stop.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// A sync of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,17 +163,7 @@ impl Perform for Syncing<'_> {
         };
         let clock = &context.ports.clock;
         let began = clock.monotonic();
-        let stopped = async {
-            loop {
-                if context.stop.is_stopped() {
-                    return "stopped by its operator".to_owned();
-                }
-                if clock.monotonic().saturating_sub(began) > order.deadline {
-                    return format!("not done after {} s", order.deadline.as_secs());
-                }
-                clock.sleep(GLANCE).await;
-            }
-        };
+        let stopped = run_out(context, order.deadline);
         let work = found.sync(&order, &*context.overseer);
         match future::select(work, std::pin::pin!(stopped)).await {
             Either::Left((Ok(synced), _)) => {

@@ -88,6 +88,9 @@ struct Environment {
     windows: Vec<Window>,
     /// How long the new production is watched before a run ends; not at all if left out.
     soak: Option<Period>,
+    /// How long users may wait from the confirmation until they are moved (the recovery-time objective); plans and reports are held against
+    /// it.
+    rto: Option<Period>,
     /// The environment on which the same must have succeeded before, such as `staging`.
     rehearse_on: Option<String>,
 }

@@ -7,7 +7,7 @@ use super::run::Run;
 use super::step::{Call, StepEnd, Walk};
 use crate::action::{Context, Look, Perform};
 use crate::journal::{JournalError, Way};
-use crate::plan::Step;
+use crate::plan::{Intent, Step};
 
 /// What a look showed, and when it began.
 #[derive(Debug)]
@@ -77,6 +77,10 @@ impl Run<'_> {
         let call =
             if was_started { Call::Unknown("an earlier process was cut off".to_owned()) } else { Call::None };
         let mut walk = Walk::new(step, way, self.engine.ports.clock.monotonic(), call);
+        if self.plan.intent == Intent::Drill {
+            // A drill is for the times: what is done with one look took the time of that look.
+            self.start(&mut walk).await?;
+        }
         let context = self.context(place, step, action).await;
         let mut performer = action.performer();
         Ok(match self.sight(&mut walk, &mut *performer, &context).await? {

@@ -242,7 +242,7 @@ impl Run<'_> {
     }
 
     /// Writes down that the step began, once.
-    async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
+    pub(super) async fn start(&self, walk: &mut Walk<'_>) -> Result<(), JournalError> {
         if walk.started { Ok(()) } else { self.write_start(walk).await }
     }
 

@@ -95,6 +95,8 @@ fn is_only_at(action: &Action, lost: &SideName) -> bool {
         Action::FreezeStore(freeze) => freeze.side == *lost,
         Action::ThawStore(thaw) => thaw.side == *lost,
         Action::FenceLost(fence) => fence.side == *lost,
+        Action::ProveFrozen(proof) => proof.side == *lost,
+        Action::VerifyBackup(trial) => trial.side == *lost,
         Action::KeepData(keep) => keep.side == *lost,
         Action::TakeOver(taken) => taken.side == *lost,
         Action::SyncStore(sync) => sync.direction.to() == lost,

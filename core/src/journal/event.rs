@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Deployment, DnsName, GroupName, LogTail, RunId, SideName, StepId};
+use crate::model::{BackupKey, Deployment, DnsName, GroupName, LogTail, RunId, SideName, StepId};
 use crate::plan::{Plan, PlanDigest};
 use crate::port::{FreezeProof, Synced};
 
@@ -94,6 +94,17 @@ pub enum Fact {
     },
     /// A store was synced.
     Synced(Box<Synced>),
+    /// A backup was restored beside the data, found equal to its manifest, and removed again.
+    Restored {
+        /// Its key.
+        key: BackupKey,
+        /// The moment that its data is of, if its manifest tells.
+        as_of: Option<Timestamp>,
+        /// The size of its files.
+        bytes: u64,
+        /// How long it took to restore and compare, in milliseconds.
+        took_ms: u64,
+    },
     /// A release was deployed.
     Deployed {
         /// The deployment.

@@ -72,7 +72,8 @@ impl PairState {
                 | Intent::Prepare
                 | Intent::RestoreTtl
                 | Intent::Sync
-                | Intent::Finalize => {}
+                | Intent::Finalize
+                | Intent::Drill => {}
             }
         }
         owed

@@ -73,6 +73,8 @@ pub struct SwapPolicy {
     pub windows: Vec<MaintenanceWindow>,
     /// How long the new production is watched before the run ends.
     pub soak: Option<Duration>,
+    /// How long users may wait at most from the confirmation until they are moved (the recovery-time objective).
+    pub rto: Option<Duration>,
     /// The environment on which the same must have succeeded before.
     pub rehearse_on: Option<EnvironmentName>,
 }

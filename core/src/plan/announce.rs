@@ -57,6 +57,8 @@ fn served_after(plan: &Plan) -> usize {
         Action::Hold(_)
         | Action::FreezeStore(_)
         | Action::SyncStore(_)
+        | Action::ProveFrozen(_)
+        | Action::VerifyBackup(_)
         | Action::Announce(_)
         | Action::WriteRoleTable(_)
         | Action::Deploy(_)

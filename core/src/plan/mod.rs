@@ -4,6 +4,7 @@
 
 mod announce;
 mod digest;
+mod drill;
 mod failover;
 mod finalize;
 mod gate;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::drill::drill;
 use super::finalize::finalize;
 use super::rehearsal::refuse_unrehearsed;
 use super::steps::{Names, lower_stages, restore_stage};
@@ -40,6 +41,10 @@ pub fn plan(
         Intent::Finalize => {
             refuse_unfit(snapshot, history, request)?;
             finalize(pair, snapshot, history, request)?
+        }
+        Intent::Drill => {
+            refuse_owed(pair, history, request)?;
+            drill(pair, snapshot, request)?
         }
         Intent::Prepare => {
             refuse_unfit(snapshot, history, request)?;
@@ -156,12 +161,17 @@ fn names_a_target(request: &Request) -> bool {
         | Intent::RestoreTtl
         | Intent::Sync
         | Intent::Finalize
+        | Intent::Drill
         | Intent::Failover
         | Intent::Reprotect => false,
     }
 }
 
-fn refuse_without_releases(pair: &Pair, snapshot: &Snapshot, request: &Request) -> Result<(), PlanError> {
+pub(super) fn refuse_without_releases(
+    pair: &Pair,
+    snapshot: &Snapshot,
+    request: &Request,
+) -> Result<(), PlanError> {
     if request.release.is_none() {
         return Ok(());
     }
@@ -263,6 +273,7 @@ fn last_that_moved(history: &PairState, wanted: impl Fn(&RunState) -> bool) -> R
         | Intent::RestoreTtl
         | Intent::Sync
         | Intent::Finalize
+        | Intent::Drill
         | Intent::Failover
         | Intent::Reprotect => Ok(run),
     }

@@ -71,6 +71,8 @@ fn kinds(plan: &Plan) -> BTreeSet<&'static str> {
         Action::SwitchSchedules(_)
         | Action::AwaitRecords(_)
         | Action::RunChecks(_)
+        | Action::ProveFrozen(_)
+        | Action::VerifyBackup(_)
         | Action::Hold(_)
         | Action::TakeOver(_)
         | Action::FenceLost(_)

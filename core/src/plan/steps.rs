@@ -254,6 +254,18 @@ pub(super) fn read_back_stage(
     stage("Read back and check the new production", reads.chain(checks).chain(beside))
 }
 
+/// Asks every authoritative server for names that stay as they are.
+pub(super) fn ask_stage(pair: &Pair, names: &Names<'_>) -> Option<Stage> {
+    let asks = expected(names).into_iter().map(|(zone, names)| {
+        let servers = pair.services.get(&zone.service).map(|service| service.authorities.clone());
+        let id = format!("ask the servers of {zone}");
+        let servers = Servers::Authoritative(servers.unwrap_or_default());
+        let deadline = CHECK_DEADLINE.min(pair.dns.propagation_deadline);
+        step(&id, Action::AwaitRecords(AwaitRecords { zone, servers, names }), deadline)
+    });
+    stage("Ask every authoritative server for the names as they are", asks)
+}
+
 /// Keeps the old side until the old TTL and the margin have passed, and watches the public resolvers meanwhile.
 pub(super) fn hold_stage(pair: &Pair, names: &Names<'_>, shifts: &[Shift]) -> Option<Stage> {
     let old: BTreeSet<&str> = shifts.iter().map(|shift| shift.from.as_str()).collect();

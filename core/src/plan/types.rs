@@ -26,6 +26,8 @@ pub enum Intent {
     Sync,
     /// End a release: the former production gets it too.
     Finalize,
+    /// Rehearse everything that moves nobody, to see that it works and how long it takes.
+    Drill,
     /// Make the stand-by production while production may be gone.
     Failover,
     /// Make the side that was given up the stand-by, once what diverged there is kept.
@@ -41,6 +43,7 @@ impl fmt::Display for Intent {
             Self::RestoreTtl => "restore TTLs",
             Self::Sync => "sync",
             Self::Finalize => "finalize",
+            Self::Drill => "drill",
             Self::Failover => "failover",
             Self::Reprotect => "reprotect",
         })

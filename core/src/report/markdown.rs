@@ -64,6 +64,9 @@ fn figures(text: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(requests) = report.requests_to_swap {
         writeln!(text, "- {requests} requests until then, {} in all", report.requests)?;
     }
+    if let Some(recovery) = &report.recovery {
+        writeln!(text, "- {recovery}")?;
+    }
     for window in &report.windows {
         let how_long = match window.refused_ms {
             Some(refused) => format!("for {refused} ms"),

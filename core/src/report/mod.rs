@@ -3,6 +3,7 @@
 mod announcement;
 mod losses;
 mod markdown;
+mod recovery;
 mod timeline;
 mod windows;
 mod wording;
@@ -16,13 +17,14 @@ use serde::Serialize;
 pub use announcement::announcement;
 pub use losses::{KeptData, LossWindow};
 pub use markdown::run_report;
+pub use recovery::{Expected, Recovery};
 pub use timeline::{Line, learnt, timeline};
 pub use windows::{Estimate, Window};
 pub use wording::{environments, moves, subject, wording};
 
 use crate::action::{Action, Purpose};
 use crate::journal::{Fact, Outcome, Owed, ProbeSummary, RunState, StepState, of_failover};
-use crate::model::{DnsName, RunId};
+use crate::model::{DnsName, Pair, RunId};
 use crate::plan::{Intent, PlanDigest, Shift, Waiver};
 
 /// How long one name took to be served everywhere.
@@ -67,6 +69,9 @@ pub struct Report {
     pub swapped_in_ms: Option<u64>,
     /// The requests that the swap had cost when the last zone accepted it.
     pub requests_to_swap: Option<u64>,
+    /// How long users waited for the new side, held against the objective; `None` if the run moves nobody or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// All requests to name services and address books.
     pub requests: u64,
     /// How long each name took at its authoritative servers.
@@ -106,6 +111,7 @@ impl Report {
             shifts: run.plan.shifts.clone(),
             swapped_in_ms,
             requests_to_swap,
+            recovery: None,
             requests: run.requests,
             names: name_times(run),
             windows: windows::windows(run),
@@ -115,6 +121,12 @@ impl Report {
             probes: run.probes.clone(),
             timeline: timeline(run),
         }
+    }
+
+    /// Holds it against what the configuration of its pair asks for: the journal knows no objectives.
+    #[must_use]
+    pub fn against(self, run: &RunState, pair: &Pair) -> Self {
+        Self { recovery: Recovery::of(run, pair), ..self }
     }
 
     /// How long it took.

@@ -98,6 +98,9 @@ pub fn learnt(facts: &[Fact]) -> String {
                 proof.still_ms
             )),
             Fact::Synced(synced) => words.push(brought(synced)),
+            Fact::Restored { key, took_ms, .. } => {
+                words.push(format!("backup {key} restored beside the data in {took_ms} ms, content equal"));
+            }
             Fact::Deployed { deployment, .. } => words.push(deployment.to_string()),
             Fact::Approved { group, by } => {
                 let who: Vec<&str> = by.iter().map(|holder| holder.actor.as_str()).collect();

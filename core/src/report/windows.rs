@@ -86,7 +86,7 @@ impl Estimate {
 }
 
 /// What the store's latest sync took: a last sync takes no longer, as less is left to move or as much.
-fn by_routine(step: &Step, history: &PairState) -> Option<Duration> {
+pub(super) fn by_routine(step: &Step, history: &PairState) -> Option<Duration> {
     let sync = step.action.as_sync_store().filter(|sync| sync.purpose == SyncPurpose::Final)?;
     let last = history.stores.get(&sync.store)?.last.as_ref()?;
     (last.synced.took_ms > 0).then(|| Duration::from_millis(last.synced.took_ms))

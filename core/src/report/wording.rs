@@ -57,7 +57,10 @@ fn roles(announcement: &Announcement) -> String {
         (Moment::Undone, Intent::Switchover | Intent::Revert | Intent::Failover) => {
             each(|s| format!("{}: {} is production, as before.", s.environment, s.from))
         }
-        (Moment::Undone, Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Reprotect)
+        (
+            Moment::Undone,
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Drill | Intent::Reprotect,
+        )
         | (Moment::Test, _) => "Nobody was moved.".to_owned(),
         (Moment::Paused, _) => {
             each(|s| format!("{}: on the way from {} to {}.", s.environment, s.from, s.to))

@@ -5,7 +5,8 @@ use std::ops::Range;
 use switchover::model::PairName;
 
 const OPENS: &str = "<!-- switchover:roles ";
-const CLOSES: &str = "<!-- /switchover:roles -->";
+/// The marker that closes a place.
+pub const CLOSES: &str = "<!-- /switchover:roles -->";
 const ENDS: &str = " -->";
 
 /// The marker that opens the place of a pair.

@@ -55,7 +55,7 @@ mod verify;
 pub use connect::{Limits, Login, Resolve, Server, Session};
 pub use dump::PostgresDump;
 pub use facts::Facts;
-pub use freeze::{Freezer, GUARD, SCHEMA, Seen, problems};
+pub use freeze::{ByHand, Freezer, GUARD, SCHEMA, Seen, problems};
 pub use lsn::{Lsn, LsnError};
 pub use options::{
     PostgresError, PostgresMethod, PostgresOptions, PostgresReplication, PostgresSide, PostgresUser, SslMode,

@@ -54,10 +54,10 @@ impl Place {
         }
     }
 
-    /// Filters that leave Switchover's own files out, and so keep them from being deleted
-    /// (<https://rclone.org/filtering/#filter-add-a-file-filtering-rule>).
+    /// Filters that leave Switchover's own files and folders out, and so keep them from being deleted
+    /// (<https://rclone.org/filtering/#filter-add-a-file-filtering-rule>). A pattern that does not end with `/**` is one for files alone.
     pub(crate) fn filters(&self) -> Vec<String> {
-        let mut filters = vec![format!("- /{OWN}*"), format!("- {UNFINISHED}*")];
+        let mut filters = vec![format!("- /{OWN}*"), format!("- /{OWN}*/**"), format!("- {UNFINISHED}*")];
         filters.extend(
             self.freeze.flag.as_ref().map(|flag| format!("- /{}", literal(&flag.display().to_string()))),
         );

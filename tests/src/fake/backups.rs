@@ -97,6 +97,10 @@ impl Backups for FakeStore {
         how: Verification,
         _: &dyn Overseer,
     ) -> Result<Backup, DataError> {
+        if how == Verification::Content {
+            let took = lock(&self.inner).took;
+            self.clock.sleep(took).await;
+        }
         let now = self.clock.now();
         let mut inner = lock(&self.inner);
         let (manifest, _) = inner.kept.one(key)?;

@@ -84,7 +84,7 @@ pub(super) struct Side {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) method: Method,
-    took: Duration,
+    pub(super) took: Duration,
     pub(super) sides: BTreeMap<SideName, Side>,
     /// The side that was given up, until a sync brings it back into step.
     pub(super) given_up: Option<SideName>,

@@ -142,7 +142,9 @@ impl Command {
     fn arrived(&self, desk: &Desk) -> bool {
         match self.intent {
             Intent::Switchover | Intent::Failover => desk.swapped() && ttls(desk).len() == 1,
-            Intent::Revert | Intent::Sync | Intent::Finalize | Intent::Reprotect => desk.as_before(),
+            Intent::Revert | Intent::Sync | Intent::Finalize | Intent::Drill | Intent::Reprotect => {
+                desk.as_before()
+            }
             Intent::Prepare => desk.as_before() && ttls(desk) == [Ttl::Seconds(60)],
             Intent::RestoreTtl => desk.as_before() && ttls(desk) == [Ttl::Seconds(120)],
         }

@@ -3,6 +3,7 @@
 //! ```text
 //!   findings, planning            what a person is told and asked to confirm      golden files
 //!   checker                       every safety rule of a plan has a plan that only it refuses
+//!   drill                         everything tried that moves nobody, and how long a swap will take by it
 //!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
 //!   telling                       people, the role table, and vendors' status pages
@@ -19,6 +20,7 @@
 
 mod checker;
 mod crash;
+mod drill;
 mod failover;
 mod faults;
 mod findings;

@@ -77,6 +77,10 @@ fn action(text: &mut String, action: &Action) {
         Action::SyncStore(sync) => {
             writeln!(text, "    {} {}, {:?}", sync.store, sync.direction, sync.purpose).unwrap();
         }
+        Action::ProveFrozen(proof) => writeln!(text, "    {} on {}", proof.store, proof.side).unwrap(),
+        Action::VerifyBackup(trial) => {
+            writeln!(text, "    newest of {} beside {}", trial.store, trial.side).unwrap();
+        }
         Action::Deploy(deploy) => {
             writeln!(text, "    after {:?}, nothing on {}", deploy.after, deploy.other).unwrap();
         }

@@ -120,6 +120,8 @@ fn every_step_that_is_done_says_what_it_learnt() {
             Action::Hold(_) | Action::Soak(_) => matches!(fact, Fact::Waited { .. }),
             Action::FreezeStore(_) => matches!(fact, Fact::Frozen { .. }),
             Action::SyncStore(_) => matches!(fact, Fact::Synced(_)),
+            Action::ProveFrozen(_) => matches!(fact, Fact::Frozen { .. }),
+            Action::VerifyBackup(_) => matches!(fact, Fact::Restored { .. }),
             Action::Deploy(_) => matches!(fact, Fact::Deployed { .. }),
             Action::Gate(_) => matches!(fact, Fact::Approved { .. }),
             Action::ThawStore(_)

@@ -115,7 +115,7 @@ async fn together(
         }
     };
     if arguments.dry_run {
-        say(render::plan::plan(&plan, &snapshot, journal.state(), Output::Table)?);
+        say(render::plan::plan(&plan, pair, &snapshot, journal.state(), Output::Table)?);
     } else {
         after::began(session, &stores).await;
     }

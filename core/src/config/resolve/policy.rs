@@ -12,6 +12,7 @@ use crate::model::{ApprovalPolicy, EnvironmentName, Group, GroupName, Maintenanc
 use crate::near::nearest;
 
 const EXPIRE: Sensible = Sensible::new(Duration::from_secs(60), Duration::from_secs(31 * 86_400));
+const RTO: Sensible = Sensible::new(Duration::from_secs(1), Duration::from_secs(7 * 86_400));
 const SOAK: Sensible = Sensible::new(Duration::from_secs(1), Duration::from_secs(14 * 86_400));
 
 impl Reader {
@@ -22,6 +23,11 @@ impl Reader {
             self.period(&mut soak, (node, path), "soak", &SOAK);
             soak
         });
+        let rto = node.get("rto").map(|_| {
+            let mut rto = Duration::ZERO;
+            self.period(&mut rto, (node, path), "rto", &RTO);
+            rto
+        });
         let rehearse_on: Option<String> = self.field(node, path, "rehearse_on");
         let at = span_of(node, "rehearse_on");
         let rehearse_on =
@@ -30,6 +36,7 @@ impl Reader {
             approval: self.approvals(node, path),
             windows: self.windows(node, path),
             soak,
+            rto,
             rehearse_on,
         }
     }

@@ -77,6 +77,8 @@ impl Checker<'_> {
             Action::Hold(_)
             | Action::FreezeStore(_)
             | Action::SyncStore(_)
+            | Action::ProveFrozen(_)
+            | Action::VerifyBackup(_)
             | Action::Announce(_)
             | Action::WriteRoleTable(_)
             | Action::Deploy(_)

@@ -215,6 +215,8 @@ fn is_of_reprotect(action: &Action) -> bool {
         | Action::RunChecks(_)
         | Action::Hold(_)
         | Action::ThawStore(_)
+        | Action::ProveFrozen(_)
+        | Action::VerifyBackup(_)
         | Action::TakeOver(_)
         | Action::FenceLost(_)
         | Action::Deploy(_)

@@ -1,6 +1,7 @@
 //! The plan checker: holds a finished plan against the safety rules, knowing nothing of how it was made.
 
 mod announce;
+mod drill;
 mod failover;
 mod release;
 mod stores;
@@ -40,13 +41,16 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.only_its_names();
     match plan.intent {
         Intent::Switchover | Intent::Revert | Intent::Failover => checker.swap(),
-        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize => checker.moves_nothing(),
+        Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Finalize | Intent::Drill => {
+            checker.moves_nothing();
+        }
         Intent::Reprotect => {}
     }
     checker.each_to_its_intent();
     checker.nothing_to_what_is_owed();
     checker.data();
     checker.releases();
+    checker.drill();
     checker.telling();
     checker.violations
 }
@@ -93,11 +97,12 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
-            let may_fail = may_fail(&step.action) || self.is_waived(&step.action);
+            let may_fail =
+                may_fail(&step.action) || self.is_waived(&step.action) || plan.intent == Intent::Drill;
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check and what only tells people may fail without stopping the run",
+                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people and a step of a drill may fail without stopping the run",
             );
         }
         for stage in &plan.stages {
@@ -146,6 +151,8 @@ impl<'a> Checker<'a> {
             (
                 Action::AwaitRecords(_)
                 | Action::RunChecks(_)
+                | Action::ProveFrozen(_)
+                | Action::VerifyBackup(_)
                 | Action::Hold(_)
                 | Action::ThawStore(_)
                 | Action::Deploy(_)

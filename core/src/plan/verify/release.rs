@@ -27,6 +27,8 @@ impl<'a> Checker<'a> {
                 self.schedules();
                 self.gates();
             }
+            // Its own rules are stricter.
+            Intent::Drill => {}
             Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => {
                 let delivers = |action: &Action| match action {
                     Action::Deploy(_)
@@ -38,6 +40,8 @@ impl<'a> Checker<'a> {
                     Action::ChangeRecords(_)
                     | Action::AwaitRecords(_)
                     | Action::RunChecks(_)
+                    | Action::ProveFrozen(_)
+                    | Action::VerifyBackup(_)
                     | Action::Hold(_)
                     | Action::FreezeStore(_)
                     | Action::ThawStore(_)

@@ -83,6 +83,8 @@ impl<'a> Checker<'a> {
                 self.require(none, self.plan.intent, "only a swap freezes and thaws");
                 self.only_syncs();
             }
+            // Its own rules are stricter.
+            Intent::Drill => {}
             Intent::Failover => self.failover_data(),
             Intent::Reprotect => self.reprotect_data(),
             Intent::Prepare | Intent::RestoreTtl => {

@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
             Intent::Switchover | Intent::Revert | Intent::Finalize | Intent::Failover => {
                 self.plan.shifts.iter().flat_map(|shift| self.endpoints(shift)).collect()
             }
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Reprotect => {
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Drill | Intent::Reprotect => {
                 self.pair.environments.iter().flat_map(|environment| &environment.endpoints).collect()
             }
         }

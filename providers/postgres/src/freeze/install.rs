@@ -18,6 +18,25 @@ fn version(admin: &str) -> String {
     format!("Switchover's freeze, {}", hex::encode(&digest[..8]))
 }
 
+/// What is installed, as one transaction.
+fn batch(admin: &str) -> String {
+    let version = version(admin);
+    let text = INSTALL.replace("{admin}", &literal(admin)).replace("{version}", &literal(&version));
+    format!("BEGIN; SET LOCAL lock_timeout = '10s'; {text} COMMIT")
+}
+
+/// The statement that puts a guard at every table that has none.
+pub(super) fn guards() -> String {
+    let tables = TABLES.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
+    let text = GUARD.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+    text.replace("{tables}", &tables)
+}
+
+/// Both, for a person.
+pub(super) fn text(admin: &str) -> String {
+    format!("{};\nSET lock_timeout = '500ms';\n{};\n", batch(admin), guards())
+}
+
 /// Installs what is missing or of another version.
 pub(super) async fn install(server: &Server, session: &Session, seen: &Seen) -> Result<(), DataError> {
     let admin = &server.admin_login().user;
@@ -25,9 +44,7 @@ pub(super) async fn install(server: &Server, session: &Session, seen: &Seen) -> 
     if seen.version.as_ref() == Some(&version) {
         return Ok(());
     }
-    let text = INSTALL.replace("{admin}", &literal(admin)).replace("{version}", &literal(&version));
-    let batch = format!("BEGIN; SET LOCAL lock_timeout = '10s'; {text} COMMIT");
-    match session.batch_execute(&batch).await {
+    match session.batch_execute(&batch(admin)).await {
         Ok(()) => Ok(()),
         Err(error) => {
             drop(session.batch_execute("ROLLBACK").await);
@@ -38,9 +55,7 @@ pub(super) async fn install(server: &Server, session: &Session, seen: &Seen) -> 
 
 /// Puts a guard at every table that has none. One whose lock cannot be had is left for the next call.
 pub(super) async fn guard(server: &Server, session: &Session) -> Result<(), DataError> {
-    let tables = TABLES.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
-    let text = GUARD.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
-    session.batch_execute(&text.replace("{tables}", &tables)).await.map_err(|error| server.told(&error))
+    session.batch_execute(&guards()).await.map_err(|error| server.told(&error))
 }
 
 /// The tables that no guard stands at, as `schema.table`.

@@ -22,6 +22,7 @@
 //!
 //! A lease ends by the server's clock. Large objects stay refused after a lease has run out until the first other write, which gives them back.
 
+mod by_hand;
 mod hold;
 mod install;
 mod preflight;
@@ -40,6 +41,7 @@ use tokio::sync::Mutex;
 use crate::connect::{Server, Session};
 use hold::{Hold, Replicas, Taken};
 
+pub use by_hand::ByHand;
 pub(crate) use install::unguarded;
 pub use preflight::problems;
 pub use state::Seen;

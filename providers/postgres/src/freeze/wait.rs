@@ -10,7 +10,7 @@ use super::hold::{Hold, SHORT};
 use super::install;
 use crate::connect::{Server, Session};
 
-const WRITERS: &str = include_str!("writers.sql");
+pub(super) const WRITERS: &str = include_str!("writers.sql");
 const POLL: Duration = Duration::from_millis(20);
 /// How long after their connections were ended transactions may take to go.
 const AFTER_END: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod alone;
+mod by_hand;
 mod contract;
 mod copying;
 mod dropping;

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use switchover::port::{DataError, Depth, Store as _, SyncOrder, SyncPurpose};
-use switchover_tests::contract::store::{Watcher, freeze_by, order, sides};
+use jiff::Timestamp;
+use switchover::port::{DataError, Depth, KeepOrder, Rescue as _, Store as _, SyncOrder, SyncPurpose};
+use switchover_tests::contract::store::{Watcher, freeze_by, order, run, sides};
 
 use super::application::content;
 use super::support::Remotes;
@@ -218,6 +219,28 @@ fn a_copy_that_is_wrong_is_found_by_its_content() {
         error.to_string().contains("1 entries differ from the source after they were copied: file"),
         "{error}"
     );
+}
+
+#[test]
+fn what_was_kept_outlives_the_syncs_after_it() {
+    let remotes = Remotes::new();
+    let [_, standby] = sides();
+    let [from, to] = remotes.paths();
+    put(&from.join("a/file"), "x");
+    remotes.sync(1).unwrap();
+    put(&to.join("a/late"), "diverged");
+    let deadline = Duration::from_secs(60);
+    let order_to_keep =
+        KeepOrder { side: standby, run: run("run-2"), began: Timestamp::UNIX_EPOCH, deadline };
+    let kept = remotes.run(remotes.open().keep(&order_to_keep, &Watcher::lenient())).unwrap();
+    for number in [3, 4] {
+        let over = order(&sides()[0], SyncPurpose::Routine, number);
+        remotes.sync_as(&SyncOrder { overwrite: true, ..over }).unwrap();
+        assert!(!to.join("a/late").exists());
+        let late = Path::new(&kept.place).join("a/late");
+        assert_eq!(fs::read_to_string(late).unwrap(), "diverged", "after sync {number}");
+    }
+    assert_eq!(content(&to), content(&from), "what is kept is none of the data");
 }
 
 #[test]

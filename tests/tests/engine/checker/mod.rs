@@ -1,6 +1,7 @@
 //! The plan checker: whatever the planner makes passes it, and every safety rule refuses the plan that breaks it.
 
 mod case;
+mod drill;
 mod failover;
 mod mutation;
 mod property;

@@ -29,7 +29,7 @@ fn reprotect() -> Request {
 fn nothing_is_written_to_the_lost_side_and_no_role_moves_until_it_is_reprotected() {
     let (desk, _) = failed_over(5);
     find(&desk.world);
-    for intent in [Intent::Switchover, Intent::Revert] {
+    for intent in [Intent::Switchover, Intent::Revert, Intent::Drill] {
         let refused = desk.perform(intent);
         assert!(matches!(refused, Err(Trouble::Plan(PlanError::Owed(_)))), "{intent}: {refused:?}");
     }
