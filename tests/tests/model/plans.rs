@@ -60,7 +60,9 @@ fn bare(mut plan: Plan) -> Plan {
             | Action::WriteRoleTable(_)
             | Action::TakeOver(_)
             | Action::FenceLost(_)
-            | Action::KeepData(_) => false,
+            | Action::KeepData(_)
+            | Action::ProveFrozen(_)
+            | Action::VerifyBackup(_) => false,
         });
     }
     plan.stages.retain(|stage: &Stage| !stage.steps.is_empty());
