@@ -58,7 +58,7 @@ impl Log {
         let txn = Txn {
             compare: vec![Compare::never(&key)],
             success: vec![Request::put(&key, "")],
-            failure: vec![Request::RequestRange(Range::known(&key))],
+            failure: vec![Request::Range(Range::known(&key))],
         };
         match self.client.ask::<Decided>("kv/txn", &txn).await {
             Ok(_) | Err(Failure::Full(_)) => Ok(()),
@@ -97,7 +97,7 @@ impl Log {
                 .flatten()
                 .collect(),
             success: vec![Request::put(&key, value)],
-            failure: vec![Request::RequestRange(Range::of(&key))],
+            failure: vec![Request::Range(Range::of(&key))],
         };
         match self.client.ask::<Decided>("kv/txn", &txn).await {
             Ok(decided) if decided.succeeded => Ok(Appended::Done),
@@ -209,7 +209,7 @@ impl Log {
         let txn = Txn {
             compare: vec![Compare::absent(&key)],
             success: vec![put],
-            failure: vec![Request::RequestTxn(newer)],
+            failure: vec![Request::Txn(newer)],
         };
         self.ask::<Decided>("kv/txn", &txn).await.map(drop)
     }

@@ -33,8 +33,8 @@ impl<'de> Deserialize<'de> for Bytes {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Range {
     key: Bytes,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    range_end: Option<Bytes>,
+    #[serde(rename = "range_end", skip_serializing_if = "Option::is_none")]
+    end: Option<Bytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
@@ -49,7 +49,7 @@ fn is_false(value: &bool) -> bool {
 impl Range {
     /// One key.
     pub(crate) fn of(key: &str) -> Self {
-        Self { key: key.into(), range_end: None, limit: None, keys_only: false }
+        Self { key: key.into(), end: None, limit: None, keys_only: false }
     }
 
     /// Whether there is a key, without its value.
@@ -59,12 +59,7 @@ impl Range {
 
     /// The keys from `key` to before `end`, so many at most.
     pub(crate) fn between(key: Vec<u8>, end: &str, limit: usize) -> Self {
-        Self {
-            key: Bytes(key),
-            range_end: Some(end.into()),
-            limit: Some(limit.to_string()),
-            keys_only: false,
-        }
+        Self { key: Bytes(key), end: Some(end.into()), limit: Some(limit.to_string()), keys_only: false }
     }
 }
 
@@ -131,16 +126,18 @@ impl Compare {
 
 /// One part of a transaction.
 #[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) enum Request {
-    RequestRange(Range),
-    RequestPut(Put),
-    RequestTxn(Txn),
+    #[serde(rename = "requestRange")]
+    Range(Range),
+    #[serde(rename = "requestPut")]
+    Put(Put),
+    #[serde(rename = "requestTxn")]
+    Txn(Txn),
 }
 
 impl Request {
     pub(crate) fn put(key: &str, value: impl Into<Vec<u8>>) -> Self {
-        Self::RequestPut(Put { key: key.into(), value: Bytes(value.into()) })
+        Self::Put(Put { key: key.into(), value: Bytes(value.into()) })
     }
 }
 
@@ -261,7 +258,7 @@ mod tests {
         let txn = Txn {
             compare: vec![Compare::absent("foo")],
             success: vec![Request::put("foo", "bar")],
-            failure: vec![Request::RequestRange(Range::of("foo"))],
+            failure: vec![Request::Range(Range::of("foo"))],
         };
         let expected = r#"{"compare":[{"key":"Zm9v","target":"CREATE","result":"EQUAL","create_revision":"0"}],"success":[{"requestPut":{"key":"Zm9v","value":"YmFy"}}],"failure":[{"requestRange":{"key":"Zm9v"}}]}"#;
         assert_eq!(serde_json::to_string(&txn).unwrap(), expected);
