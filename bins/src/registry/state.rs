@@ -18,11 +18,20 @@ pub(super) fn kinds() -> Vec<Kind> {
         Kind::of::<SqliteOptions>(PortKind::State, "sqlite"),
         #[cfg(feature = "etcd")]
         Kind::of::<switchover_etcd::EtcdOptions>(PortKind::State, "etcd"),
+        #[cfg(feature = "s3-journal")]
+        Kind::of::<switchover_s3::S3Options>(PortKind::State, "s3"),
     ]
 }
 
 /// Opens the place that the file names, and proves that entries can be written there.
-#[cfg_attr(not(feature = "etcd"), expect(clippy::unused_async, reason = "etcd is asked over the network"))]
+#[cfg_attr(
+    not(any(feature = "etcd", feature = "s3-journal")),
+    expect(
+        clippy::unused_async,
+        unused_variables,
+        reason = "only what is asked over the network waits, by a clock"
+    )
+)]
 pub(super) async fn open(
     spec: Option<&ProviderSpec>,
     folder: &Path,
@@ -35,6 +44,14 @@ pub(super) async fn open(
         #[cfg(feature = "etcd")]
         "etcd" => {
             let store = etcd(spec, folder, clock).map_err(fault)?;
+            store.prove().await.map_err(Unready::Journal)?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(feature = "s3-journal")]
+        "s3" => {
+            let options: switchover_s3::S3Options = spec.options().map_err(|error| fault(text(error)))?;
+            let store = switchover_s3::S3Store::connect(&options, clock).await;
+            let store = store.map_err(|error| fault(text(error)))?;
             store.prove().await.map_err(Unready::Journal)?;
             Ok(Arc::new(store))
         }
