@@ -119,6 +119,26 @@ impl MemoryStore {
         lock(&self.inner).stored(pair).remove(index(at));
     }
 
+    /// How many entries a pair has.
+    pub fn length(&self, pair: &PairName) -> Seq {
+        Seq(lock(&self.inner).journals.get(pair).map_or(0, Vec::len) as u64)
+    }
+
+    /// An entry as it lies there.
+    pub fn bytes(&self, pair: &PairName, at: Seq) -> Option<Vec<u8>> {
+        lock(&self.inner).journals.get(pair)?.get(index(at)).cloned()
+    }
+
+    /// Writes half of an entry, as a disk does whose power goes, unless its position is taken.
+    pub fn tear(&self, pair: &PairName, entry: &Entry) {
+        let mut inner = lock(&self.inner);
+        let stored = inner.stored(pair);
+        if index(entry.seq) == stored.len() {
+            let bytes = entry.to_bytes();
+            stored.push(bytes[..bytes.len() / 2].to_vec());
+        }
+    }
+
     /// Lets another process claim the pair now, as it would after reading the journal.
     pub fn rival_claims(&self, pair: &PairName) {
         let at = self.clock.now();

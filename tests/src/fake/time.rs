@@ -128,8 +128,12 @@ impl VirtualClock {
         halted
     }
 
-    /// Goes to the earliest deadline, if anybody waits for one.
-    fn jump(&self) -> bool {
+    /// Goes to the earliest deadline; whether anybody waits for one. For executors of their own: [`VirtualClock::run`] does so by itself.
+    ///
+    /// # Panics
+    ///
+    /// If that is more than a year of virtual time away.
+    pub fn jump(&self) -> bool {
         let mut timeline = lock(&self.timeline);
         let Some((&(deadline, _), _)) = timeline.sleepers.first_key_value() else { return false };
         assert!(deadline < FOR_EVER, "it did not end within more than a year of virtual time");

@@ -9,7 +9,7 @@
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
 //!
-//! Every run goes through [`support::Guard`], which looks at the safety rules at each call that leaves the engine.
+//! Every run goes through [`switchover_tests::desk::Guard`], which looks at the safety rules at each call that leaves the engine.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,0 +1,224 @@
+//! One scenario, from its first event to its last: people, clients and faults side by side, and then whoever tidies up.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use switchover::execute::RunError;
+use switchover::journal::JournalError;
+use switchover::plan::{Intent, PlanError, Request};
+use switchover_tests::desk::{Desk, Process, Trouble, ask};
+
+use crate::clients::Clients;
+use crate::executor::Executor;
+use crate::judge::Judge;
+use crate::link::Link;
+use crate::scenario::{Command, Cut, Errand, Person, Scenario};
+use crate::{Dice, Life, Mortal, Plant, Timeline, close, stage};
+
+/// What a scenario came to that broke no rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Played {
+    /// How often a task went on.
+    pub steps: u64,
+    /// The virtual time that passed.
+    pub elapsed: Duration,
+    /// How many entries the journal has.
+    pub entries: u64,
+    /// A number that depends on every byte of the journal.
+    pub digest: u64,
+}
+
+/// The parts of one play.
+pub(crate) struct Table<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) desk: &'a Desk,
+    pub(crate) judge: Judge,
+    pub(crate) clients: Clients<'a>,
+    pub(crate) timeline: Timeline,
+    pub(crate) busy: Cell<usize>,
+    plant: Option<Plant>,
+}
+
+/// Plays a scenario.
+///
+/// # Panics
+///
+/// If a rule is broken.
+pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> Played {
+    let desk = Desk::new(stage::world(&scenario.shape));
+    let table = Table {
+        scenario,
+        desk: &desk,
+        judge: Judge::new(&desk.world, timeline, scenario.clocks_differ_by() > 0),
+        clients: Clients::new(&desk.world),
+        timeline: timeline.clone(),
+        busy: Cell::new(scenario.people.len()),
+        plant,
+    };
+    let mut executor = Executor::new(&desk.world.clock, Dice::of(!scenario.seed));
+    executor.add(Box::pin(close::tidy_up(&table)));
+    executor.add(Box::pin(table.clients.write(scenario)));
+    for person in &scenario.people {
+        executor.add(Box::pin(table.live(person)));
+    }
+    for fault in &scenario.faults {
+        executor.add(Box::pin(async {
+            desk.world.sleep(fault.at).await;
+            table.note(|| format!("{:?} for {:?}", fault.trouble, fault.lasts));
+            stage::happen(&desk, scenario, fault).await;
+        }));
+    }
+    let steps = executor.run(|| table.judge.look());
+    Played { steps, elapsed: desk.world.clock.elapsed(), ..digest(&desk) }
+}
+
+fn digest(desk: &Desk) -> Played {
+    let (store, pair) = (&desk.world.store, &desk.world.pair.name);
+    let entries = store.length(pair).0;
+    let bytes =
+        (0..entries).flat_map(|at| store.bytes(pair, switchover::journal::Seq(at)).unwrap_or_default());
+    // FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
+    let digest = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Played { steps: 0, elapsed: Duration::ZERO, entries, digest }
+}
+
+impl Table<'_> {
+    pub(crate) fn note(&self, what: impl FnOnce() -> String) {
+        self.timeline.note(self.desk.world.clock.elapsed(), what);
+    }
+
+    /// How far apart what two clocks said may be.
+    pub(crate) fn lenience(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.scenario.clocks_differ_by() + 1)
+    }
+
+    /// A process of somebody whose network is like this.
+    pub(crate) fn process(&self, life: &Life, cuts: &[Cut], skew: i64) -> Process {
+        let mut process = self.desk.process();
+        let link = Link {
+            process: process.engine.holder.process,
+            life: life.clone(),
+            cuts: Arc::new(cuts.to_vec()),
+            skew: SignedDuration::from_secs(skew),
+            clock: self.desk.world.clock.clone(),
+            judge: self.judge.clone(),
+            plant: self.plant,
+        };
+        process.engine.ports = link.between(&self.desk.world, process.engine.ports);
+        process
+    }
+
+    async fn live(&self, person: &Person) {
+        for errand in &person.errands {
+            self.desk.world.sleep(errand.after).await;
+            self.run_errand(person, errand).await;
+        }
+        self.busy.set(self.busy.get() - 1);
+    }
+
+    async fn run_errand(&self, person: &Person, errand: &Errand) {
+        let life = Life::with(&errand.fates);
+        let process = self.process(&life, &person.cuts, person.skew);
+        let number = process.engine.holder.process;
+        self.note(|| format!("process {number}: {:?}", errand.command));
+        let work = self.stoppable(&process, errand);
+        let end = Mortal::new(life, &self.desk.world.clock, work).await;
+        match end {
+            None => self.note(|| format!("process {number} died")),
+            Some(end) => self.heard(number, &end),
+        }
+    }
+
+    async fn stoppable(&self, process: &Process, errand: &Errand) -> Result<String, Trouble> {
+        use futures_util::future::{Either, select};
+        let work = Box::pin(self.carry_out(process, errand.command));
+        let Some(after) = errand.stopped else { return work.await };
+        match select(work, Box::pin(self.desk.world.sleep(after))).await {
+            Either::Left((end, _)) => end,
+            Either::Right(((), work)) => {
+                process.stop.stop();
+                work.await
+            }
+        }
+    }
+
+    /// What a command came to must be something that a person can be told.
+    pub(crate) fn heard(&self, process: u32, end: &Result<String, Trouble>) {
+        self.note(|| match end {
+            Ok(told) => format!("process {process} ended: {told}"),
+            Err(trouble) => format!("process {process} ended: {trouble:?}"),
+        });
+        match end {
+            Err(Trouble::Run(RunError::Journal(
+                error @ (JournalError::Broken { .. } | JournalError::Illegal(_)),
+            ))) => panic!("process {process}: {error}"),
+            Err(Trouble::Plan(PlanError::Unsafe(violations))) => {
+                panic!("process {process} made a plan that breaks a rule: {violations:?}")
+            }
+            Err(Trouble::Plan(_) | Trouble::Run(_)) | Ok(_) => {}
+        }
+        if !self.desk.world.deliveries.is_empty() {
+            crate::judge::no_secret(&format!("{end:?}"), "what a command said");
+        }
+    }
+
+    /// Types a command and says how it ended.
+    pub(crate) async fn carry_out(&self, process: &Process, command: Command) -> Result<String, Trouble> {
+        let end = match command {
+            Command::Switchover => self.perform(process, &ask(Intent::Switchover)).await?,
+            Command::Release => {
+                let release = Some(stage::release(stage::RELEASES[1]));
+                self.perform(process, &Request { release, ..ask(Intent::Switchover) }).await?
+            }
+            Command::Revert => self.perform(process, &ask(Intent::Revert)).await?,
+            Command::Finalize => {
+                let release = Some(stage::release(stage::RELEASES[1]));
+                self.perform(process, &Request { release, ..ask(Intent::Finalize) }).await?
+            }
+            Command::Prepare => self.perform(process, &ask(Intent::Prepare)).await?,
+            Command::RestoreTtl => self.perform(process, &ask(Intent::RestoreTtl)).await?,
+            Command::Sync => self.perform(process, &ask(Intent::Sync)).await?,
+            Command::Reprotect => self.perform(process, &ask(Intent::Reprotect)).await?,
+            Command::Failover => self.fail_over(process).await?,
+            Command::Resume => format!("{:?}", process.resume().await?),
+            Command::Abort => format!("{:?}", process.abort().await?),
+            Command::Abandon => {
+                drop(process.abandon().await?);
+                "closed".to_owned()
+            }
+        };
+        Ok(end)
+    }
+
+    async fn perform(&self, process: &Process, request: &Request) -> Result<String, Trouble> {
+        let (mut journal, made) = process.plan(request).await?;
+        let made = match self.plant {
+            Some(plant) => plant.bend(made, crate::judge::CANARY),
+            None => made,
+        };
+        if self.plant == Some(Plant::StaleSnapshot) {
+            self.desk.world.sleep(Duration::from_secs(120)).await;
+            journal = process.engine.journal().await.map_err(RunError::from)?;
+        }
+        if made.is_empty() {
+            return Ok("nothing to do".to_owned());
+        }
+        Ok(format!("{:?}", process.engine.start(journal, made, None).await?))
+    }
+
+    /// Gives production up, whatever became of it, as the person who types this does.
+    async fn fail_over(&self, process: &Process) -> Result<String, Trouble> {
+        let world = &self.desk.world;
+        let to = {
+            let production = stage::production(world);
+            world.pair.opposite(&production).ok().map(|side| side.name.clone())
+        };
+        let accept_loss = Some(Duration::from_secs(30 * 86_400));
+        let request = Request { accept_loss, to, ..ask(Intent::Failover) };
+        Ok(format!("{:?}", process.fail_over(&request).await?))
+    }
+}
