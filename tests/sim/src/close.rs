@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchover::execute::RunError;
-use switchover::journal::{Journal, PairState};
+use switchover::journal::{Journal, Outcome, PairState};
 use switchover::model::{SideName, Ttl};
 use switchover::plan::{Intent, Request};
 use switchover::report::{Report, run_report};
@@ -35,6 +35,8 @@ pub(crate) async fn tidy_up(table: &Table<'_>) {
     heal(table);
     end_what_is_open(table).await;
     world.sleep(SETTLED).await;
+    table.hold_on();
+    finish_what_was_closed(table).await;
     pay_what_is_owed(table).await;
     is_whole(table).await;
     swap_once_more(table).await;
@@ -88,6 +90,19 @@ async fn end_what_is_open(table: &Table<'_>) {
     assert!(state.open_run().is_none(), "a run cannot be ended although nothing goes wrong any more");
 }
 
+/// A run that was closed part-way is finished by a new one to the same side.
+async fn finish_what_was_closed(table: &Table<'_>) {
+    let state = table.judge.replayed();
+    let closed = state.runs.iter().rev().find(|run| run.plan.pivot.is_some() && run.pivot_crossed());
+    let Some(closed) = closed else { return };
+    match closed.finished {
+        Some((Outcome::Abandoned | Outcome::Superseded, _)) => {}
+        Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => return,
+    }
+    let Some(shift) = closed.plan.shifts.first() else { return };
+    swap_to(table, shift.to.clone()).await;
+}
+
 async fn pay_what_is_owed(table: &Table<'_>) {
     if table.judge.replayed().owed().is_empty() {
         return;
@@ -103,7 +118,11 @@ async fn swap_once_more(table: &Table<'_>) {
     let world = &table.desk.world;
     let from = crate::stage::production(world);
     let Ok(to) = world.pair.opposite(&from) else { return };
-    let request = Request { to: Some(to.name.clone()), ..ask(Intent::Switchover) };
+    swap_to(table, to.name.clone()).await;
+}
+
+async fn swap_to(table: &Table<'_>, to: SideName) {
+    let request = Request { to: Some(to), ..ask(Intent::Switchover) };
     let process = table.process(&Life::default(), &[], 0);
     let number = process.engine.holder.process;
     table.note(|| format!("process {number}: swaps once more"));

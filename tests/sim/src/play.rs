@@ -38,6 +38,8 @@ pub(crate) struct Table<'a> {
     pub(crate) clients: Clients<'a>,
     pub(crate) timeline: Timeline,
     pub(crate) busy: Cell<usize>,
+    /// How many people give production up at this moment.
+    giving_up: Cell<usize>,
     plant: Option<Plant>,
 }
 
@@ -55,6 +57,7 @@ pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> P
         clients: Clients::new(&desk.world),
         timeline: timeline.clone(),
         busy: Cell::new(scenario.people.len()),
+        giving_up: Cell::new(0),
         plant,
     };
     let mut executor = Executor::new(&desk.world.clock, Dice::of(!scenario.seed));
@@ -67,7 +70,7 @@ pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> P
         executor.add(Box::pin(async {
             desk.world.sleep(fault.at).await;
             table.note(|| format!("{:?} for {:?}", fault.trouble, fault.lasts));
-            stage::happen(&desk, scenario, fault).await;
+            stage::happen(&table, fault).await;
         }));
     }
     let steps = executor.run(|| table.judge.look());
@@ -131,6 +134,16 @@ impl Table<'_> {
             None => self.note(|| format!("process {number} died")),
             Some(end) => self.heard(number, &end),
         }
+        self.hold_on();
+    }
+
+    /// Unless a failover is under way or owes something, nobody has given anything up.
+    pub(crate) fn hold_on(&self) {
+        let state = self.judge.replayed();
+        let over = state.open_run().is_some_and(|run| run.plan.intent == Intent::Failover);
+        if self.giving_up.get() == 0 && !over && state.owed().is_empty() {
+            self.desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::hold_on);
+        }
     }
 
     async fn stoppable(&self, process: &Process, errand: &Errand) -> Result<String, Trouble> {
@@ -187,8 +200,13 @@ impl Table<'_> {
             Command::Resume => format!("{:?}", process.resume().await?),
             Command::Abort => format!("{:?}", process.abort().await?),
             Command::Abandon => {
+                let state = self.judge.replayed();
+                // As `swap-roles` has it: a failover cannot be closed, and what is closed is reverted.
+                if state.open_run().is_some_and(|run| run.plan.intent == Intent::Failover) {
+                    return Ok("a failover only goes on".to_owned());
+                }
                 drop(process.abandon().await?);
-                "closed".to_owned()
+                self.perform(process, &ask(Intent::Revert)).await?
             }
         };
         Ok(end)
@@ -213,12 +231,28 @@ impl Table<'_> {
     /// Gives production up, whatever became of it, as the person who types this does.
     async fn fail_over(&self, process: &Process) -> Result<String, Trouble> {
         let world = &self.desk.world;
-        let to = {
-            let production = stage::production(world);
-            world.pair.opposite(&production).ok().map(|side| side.name.clone())
-        };
+        let lost = stage::production(world);
+        let to = world.pair.opposite(&lost).ok().map(|side| side.name.clone());
+        world.stores.values().for_each(|store| store.give_up(&lost));
+        let _meanwhile = Counted::one_more(&self.giving_up);
         let accept_loss = Some(Duration::from_secs(30 * 86_400));
         let request = Request { accept_loss, to, ..ask(Intent::Failover) };
         Ok(format!("{:?}", process.fail_over(&request).await?))
+    }
+}
+
+/// Counts something for as long as it lives.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl<'a> Counted<'a> {
+    fn one_more(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }

@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use switchover::model::{DnsName, EnvironmentName, ReleaseName, Role, SideName, ZoneName};
-use switchover_tests::desk::{Desk, set_ttls};
+use switchover::model::{DnsName, Endpoint, EnvironmentName, ReleaseName, Role, SideName, ZoneName};
+use switchover_tests::desk::set_ttls;
 use switchover_tests::fake::{AddressFault, DataFault, Health, StoreCall, World};
 
 use crate::judge::CANARY;
-use crate::scenario::{Fault, Scenario, Shape, Trouble};
+use crate::play::Table;
+use crate::scenario::{Fault, Shape, Trouble};
 
 /// The zones of the pair, in the order in which scenarios count them.
 const ZONES: [&str; 2] = ["gigadb.org", "gigadb.host"];
@@ -74,8 +75,8 @@ fn zone(place: usize) -> ZoneName {
 }
 
 /// Lets a fault happen, and ends it.
-pub(crate) async fn happen(desk: &Desk, scenario: &Scenario, fault: &Fault) {
-    let world = &desk.world;
+pub(crate) async fn happen(table: &Table<'_>, fault: &Fault) {
+    let world = &table.desk.world;
     match &fault.trouble {
         Trouble::Name(call, place, how) => world.names.fail_next_in(&zone(*place), *call, how.clone()),
         Trouble::Names(call, place, how) => {
@@ -93,13 +94,13 @@ pub(crate) async fn happen(desk: &Desk, scenario: &Scenario, fault: &Fault) {
         Trouble::Away(place) => away(world, &side(world, *place), fault.lasts).await,
         Trouble::Lost(how) => {
             let lost = production(world);
-            world.stores.values().for_each(|store| store.lose(&lost, *how));
+            world.stores.values().for_each(|store| store.fall_away(&lost, *how));
             gone(world, &lost);
             world.sleep(fault.lasts).await;
             world.stores.values().for_each(|store| store.come_back(&lost));
             back(world, &lost);
         }
-        Trouble::Edit(place) => edit(desk, scenario, *place, fault.lasts).await,
+        Trouble::Edit(place) => edit(table, *place, fault.lasts).await,
         Trouble::Clock(by) => world.clock.step_wall_clock(SignedDuration::from_secs(*by)),
         Trouble::Delivery(place, call, how) => {
             let Some(delivery) = world.deliveries.get(&side(world, *place)) else { return };
@@ -163,23 +164,38 @@ fn back(world: &World, side: &SideName) {
 }
 
 /// Somebody points a name at another address. What a person wrote is the person's: no run may write over it.
-async fn edit(desk: &Desk, scenario: &Scenario, place: usize, lasts: Duration) {
-    let world = &desk.world;
-    let names: Vec<DnsName> =
-        world.endpoints().flat_map(|endpoint| Role::ALL.map(|role| endpoint.name(role).clone())).collect();
-    let name = &names[place % names.len()];
+async fn edit(table: &Table<'_>, place: usize, lasts: Duration) {
+    let (world, desk) = (&table.desk.world, table.desk);
+    let names: Vec<(Role, &Endpoint)> =
+        world.endpoints().flat_map(|endpoint| Role::ALL.map(|role| (role, endpoint))).collect();
+    let (role, endpoint) = names[place % names.len()];
+    let name = endpoint.name(role);
     let before = world.names.leads_to(name);
     let other = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200));
-    let Some(before) = before.first().filter(|before| **before != other) else { return };
+    let Some(before) = before.first().copied().filter(|before| *before != other) else { return };
     desk.guard.spare(name);
     point(world, name, other);
     world.sleep(lasts).await;
     let now = world.names.leads_to(name);
-    if scenario.lands_late() && now != [other].into() {
+    if table.scenario.lands_late() && now != [other].into() {
         return;
     }
     assert!(now == [other].into(), "{name} was pointed at {other} by hand, and a run wrote {now:?} over it");
-    point(world, name, *before);
+    point(world, name, meant(table, role, endpoint).unwrap_or(before));
+}
+
+/// Where a name shall lead, by what the journal says of the roles.
+fn meant(table: &Table<'_>, role: Role, endpoint: &Endpoint) -> Option<IpAddr> {
+    let world = &table.desk.world;
+    let holds = |environment: &&switchover::model::Environment| environment.endpoints.contains(endpoint);
+    let environment = world.pair.environments.iter().find(holds)?;
+    let state = table.judge.replayed();
+    let production = state.production.get(&environment.name)?;
+    let side = match role {
+        Role::Production => production,
+        Role::Standby => &world.pair.opposite(production).ok()?.name,
+    };
+    Some(world.address(side, &endpoint.address))
 }
 
 /// Points the addresses of a name elsewhere, and leaves its other records.

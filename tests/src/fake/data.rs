@@ -315,6 +315,7 @@ impl FakeStore {
         }
         if complete {
             inner.side(&from).diverged = false;
+            inner.hold_on_to(&from);
         }
         let turns = inner.method == Method::Streaming;
         if inner.given_up.as_ref() == Some(&to) {
@@ -337,7 +338,8 @@ impl FakeStore {
             target.guarded = Guarded::Shut { by: order.run.clone(), until: None };
         }
         if turns {
-            inner.stream = Some(from);
+            // The last sync hands the data over: nothing flows until somebody says which way.
+            inner.stream = (order.purpose != SyncPurpose::Final).then_some(from);
         }
         Ok(copied)
     }
@@ -355,6 +357,12 @@ impl Inner {
             diverged: side.diverged && self.stream.is_none(),
             bytes: Some(side.writes.len() as u64 * 8),
         }
+    }
+
+    /// A side that was given up is so no more: the other one has all that it holds.
+    pub(super) fn hold_on_to(&mut self, side: &SideName) {
+        self.given_up.take_if(|given| given == side);
+        self.taken_from.take_if(|taken| taken == side);
     }
 
     pub(super) fn side(&mut self, name: &SideName) -> &mut Side {
