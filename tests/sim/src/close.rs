@@ -24,7 +24,7 @@ const SETTLED: Duration = Duration::from_secs(120);
 /// Waits until nothing goes wrong any more and nobody is at work, ends what is open, and looks whether the pair is whole.
 pub(crate) async fn tidy_up(table: &Table<'_>) {
     let world = &table.desk.world;
-    world.sleep(table.scenario.calm()).await;
+    world.sleep(table.scenario.calm() + Duration::from_secs(1)).await;
     let calm = world.clock.elapsed();
     while table.busy.get() > 0 {
         mend(table);

@@ -60,7 +60,7 @@ fn shape(dice: &mut Dice) -> Shape {
         in_flight: seconds(dice.pick(&[5, 30])),
         stores,
         delivery: dice.chance(25),
-        beat: millis(dice.pick(&[70, 230, 510])),
+        beat: millis(dice.pick(&[70, 230, 510, 1_300])),
     }
 }
 

@@ -280,7 +280,6 @@ impl StateStore for LinkedState {
         if self.link.plant == Some(Plant::WrittenLater) && self.link.judge.is_lazy(entry) {
             return Ok(Appended::Done);
         }
-        self.link.judge.hears(entry);
         let answer = self.written(pair, at, entry).await;
         self.link.life.after_entry().await;
         answer

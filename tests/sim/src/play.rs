@@ -62,7 +62,7 @@ pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> P
     };
     let mut executor = Executor::new(&desk.world.clock, Dice::of(!scenario.seed));
     executor.add(Box::pin(close::tidy_up(&table)));
-    executor.add(Box::pin(table.clients.write(scenario)));
+    executor.add(Box::pin(table.clients.write(scenario, &table.judge)));
     for person in &scenario.people {
         executor.add(Box::pin(table.live(person)));
     }

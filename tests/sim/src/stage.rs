@@ -190,7 +190,10 @@ fn meant(table: &Table<'_>, role: Role, endpoint: &Endpoint) -> Option<IpAddr> {
     let holds = |environment: &&switchover::model::Environment| environment.endpoints.contains(endpoint);
     let environment = world.pair.environments.iter().find(holds)?;
     let state = table.judge.replayed();
-    let production = state.production.get(&environment.name)?;
+    let on_its_way = state.open_run().filter(|run| run.pivot_crossed()).and_then(|run| {
+        run.plan.shifts.iter().find(|shift| shift.environment == environment.name).map(|shift| &shift.to)
+    });
+    let production = on_its_way.or_else(|| state.production.get(&environment.name))?;
     let side = match role {
         Role::Production => production,
         Role::Standby => &world.pair.opposite(production).ok()?.name,
