@@ -21,6 +21,8 @@ impl Scenario {
         let failing_over = dice.chance(25);
         let people = people(&mut dice, &shape, failing_over);
         let mut faults = faults(&mut dice, &shape);
+        // A failover takes the lost side's addresses from the names, and so whatever somebody wrote there.
+        faults.retain(|fault| !failing_over || !matches!(fault.trouble, Trouble::Edit(_)));
         if failing_over && dice.chance(80) {
             faults.push(loss(&mut dice));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use switchover::journal::{Entry, Event, Outcome, PairState, Seq};
 use switchover::model::{Role, RunId};
 use switchover::plan::Intent;
+use switchover::port::Clock as _;
 use switchover_tests::fake::World;
 
 use crate::Timeline;
@@ -117,7 +118,9 @@ impl Judge {
                 let plan = inner.replay.run(run).map(|run| run.plan.clone());
                 let action = plan.as_ref().and_then(|plan| plan.step(step)).map(|step| &step.action);
                 if action.is_some_and(|action| action.as_await_records().is_some()) {
-                    inner.agreed = Some(now);
+                    // It may have slept before it wrote that down.
+                    let since = Duration::try_from(self.world.clock.now().duration_since(entry.at));
+                    inner.agreed = Some(now.saturating_sub(since.unwrap_or_default()));
                 }
                 if action.is_some_and(|action| action.as_hold().is_some()) {
                     self.held_long_enough(inner, run, now);

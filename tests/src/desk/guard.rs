@@ -127,8 +127,10 @@ impl Guard {
         }
     }
 
+    /// The journal as far as it can be read: the half of an entry may stand at its end.
     fn entries(&self) -> Vec<Entry> {
-        self.world.store.entries(&self.world.pair.name)
+        let (store, pair) = (&self.world.store, &self.world.pair.name);
+        (0..store.length(pair).0).map_while(|at| store.entry(pair, Seq(at))).collect()
     }
 
     /// An entry that nothing has answered yet must announce the change.

@@ -13,6 +13,7 @@ use switchover::port::{
 };
 
 use super::backups::Kept;
+use super::remote::IN_FLIGHT;
 use super::rescue::Absence;
 use super::script::Script;
 use super::{VirtualClock, lock};
@@ -264,9 +265,14 @@ impl FakeStore {
 
     pub(super) async fn begin(&self, call: DataCall) -> Result<Option<DataFault>, DataError> {
         self.clock.alive().await;
+        let sent = self.clock.elapsed();
         self.clock.sleep(Duration::from_millis(10)).await;
-        let fault = lock(&self.inner).script.take(&[call]);
         let (place, why) = ("memory".to_owned(), "the test said so".to_owned());
+        // A store does not wait for the rest of a request for ever: whoever slept in the middle of one finds that it came to nothing.
+        if self.clock.elapsed().saturating_sub(sent) > IN_FLIGHT {
+            return Err(DataError::Unreachable { place, why: "the request was given up".to_owned() });
+        }
+        let fault = lock(&self.inner).script.take(&[call]);
         match fault {
             Some(DataFault::Unreachable) => Err(DataError::Unreachable { place, why }),
             Some(DataFault::Failed) => Err(DataError::Failed { place, why }),
