@@ -18,6 +18,8 @@ use crate::scenario::Command;
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 /// How often what is open is gone on with before it counts as stuck.
 const TRIES: u32 = 6;
+/// One in so many seeds swaps the pair once more at its end.
+const ONE_IN: u64 = 4;
 /// Longer than anything that was sent can be on its way.
 const SETTLED: Duration = Duration::from_secs(120);
 
@@ -39,8 +41,11 @@ pub(crate) async fn tidy_up(table: &Table<'_>) {
     finish_what_was_closed(table).await;
     pay_what_is_owed(table).await;
     is_whole(table).await;
-    swap_once_more(table).await;
-    is_whole(table).await;
+    // A swap takes as long as all that went before it, and so not every seed pays for one.
+    if table.scenario.seed.is_multiple_of(ONE_IN) {
+        swap_once_more(table).await;
+        is_whole(table).await;
+    }
 }
 
 /// Somebody takes out the half of an entry that a broken disk left.

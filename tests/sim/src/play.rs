@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use switchover::execute::RunError;
 use switchover::journal::JournalError;
-use switchover::plan::{Intent, PlanError, Request};
+use switchover::plan::{Intent, Plan, PlanError, Request};
 use switchover_tests::desk::{Desk, Process, Trouble, ask};
 
 use crate::clients::Clients;
@@ -50,6 +50,9 @@ pub(crate) struct Table<'a> {
 /// If a rule is broken.
 pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> Played {
     let desk = Desk::new(stage::world(&scenario.shape));
+    if plant == Some(Plant::FreezeBelieved) {
+        desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::believe_freezes);
+    }
     let table = Table {
         scenario,
         desk: &desk,
@@ -212,12 +215,16 @@ impl Table<'_> {
         Ok(end)
     }
 
-    async fn perform(&self, process: &Process, request: &Request) -> Result<String, Trouble> {
-        let (mut journal, made) = process.plan(request).await?;
-        let made = match self.plant {
+    fn bent(&self, made: Plan) -> Plan {
+        match self.plant {
             Some(plant) => plant.bend(made, crate::judge::CANARY),
             None => made,
-        };
+        }
+    }
+
+    async fn perform(&self, process: &Process, request: &Request) -> Result<String, Trouble> {
+        let (mut journal, made) = process.plan(request).await?;
+        let made = self.bent(made);
         if self.plant == Some(Plant::StaleSnapshot) {
             self.desk.world.sleep(Duration::from_secs(120)).await;
             journal = process.engine.journal().await.map_err(RunError::from)?;
@@ -237,7 +244,7 @@ impl Table<'_> {
         let _meanwhile = Counted::one_more(&self.giving_up);
         let accept_loss = Some(Duration::from_secs(30 * 86_400));
         let request = Request { accept_loss, to, ..ask(Intent::Failover) };
-        Ok(format!("{:?}", process.fail_over(&request).await?))
+        Ok(format!("{:?}", process.fail_over_by(&request, |made| self.bent(made)).await?))
     }
 }
 

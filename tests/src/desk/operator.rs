@@ -79,6 +79,15 @@ impl Process {
 
     /// Fails over, over whatever run is open; [`RunError::NothingOpen`] if there is nothing to do.
     pub async fn fail_over(&self, request: &Request) -> Result<RunEnd, Trouble> {
+        self.fail_over_by(request, |plan| plan).await
+    }
+
+    /// As [`Process::fail_over`], by a plan that somebody changed after it was checked.
+    pub async fn fail_over_by(
+        &self,
+        request: &Request,
+        change: impl FnOnce(Plan) -> Plan,
+    ) -> Result<RunEnd, Trouble> {
         let (mut journal, mut made) = self.plan_failover(self.read().await?, request).await?;
         if let (Some(_), Some(shift)) = (journal.state().open_run(), made.shifts.first()) {
             journal = self.engine.supersede(journal, &shift.from).await?;
@@ -87,7 +96,7 @@ impl Process {
         if made.is_empty() {
             return Err(RunError::NothingOpen.into());
         }
-        Ok(self.engine.start(journal, made, Some("production is gone".to_owned())).await?)
+        Ok(self.engine.start(journal, change(made), Some("production is gone".to_owned())).await?)
     }
 
     /// Goes on with the open run.

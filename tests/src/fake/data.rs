@@ -95,6 +95,8 @@ pub(super) struct Inner {
     pub(super) kept_aside: Vec<(RunId, SideName, BTreeSet<u64>)>,
     /// Whether somebody said that what diverged may go.
     pub(super) may_discard: bool,
+    /// Whether its last syncs believe a freeze that stands in the books.
+    gullible: bool,
     /// What stands in the way, as the store says it.
     problems: Vec<StoreProblem>,
     /// Whether both sides are one place.
@@ -156,6 +158,7 @@ impl FakeStore {
             taken_from: None,
             kept_aside: Vec::new(),
             may_discard: false,
+            gullible: false,
             problems: Vec::new(),
             shared: false,
             stream,
@@ -208,6 +211,11 @@ impl FakeStore {
     /// Makes both sides one place.
     pub fn share(&self) {
         lock(&self.inner).shared = true;
+    }
+
+    /// Makes its last syncs believe a freeze that stands in the books, as a provider does that does not look again.
+    pub fn believe_freezes(&self) {
+        lock(&self.inner).gullible = true;
     }
 
     /// Forgets that anything was ever copied.
@@ -296,7 +304,7 @@ impl FakeStore {
             let why = "it holds what production does not".to_owned();
             return Err(DataError::Guarded { place, why, advice: None });
         }
-        let complete = order.purpose == SyncPurpose::Final && !inner.sides[&from].takes_writes(now);
+        let complete = order.purpose == SyncPurpose::Final && inner.is_shut(&from, now);
         if order.purpose == SyncPurpose::Final && !complete {
             return Err(DataError::NotFrozen {
                 place: from.to_string(),
@@ -363,6 +371,12 @@ impl Inner {
             diverged: side.diverged && self.stream.is_none(),
             bytes: Some(side.writes.len() as u64 * 8),
         }
+    }
+
+    /// Whether a last sync takes a side for frozen.
+    fn is_shut(&self, side: &SideName, now: Timestamp) -> bool {
+        let by_the_books = matches!(self.sides[side].access(now), Access::Frozen { .. });
+        !self.sides[side].takes_writes(now) || self.gullible && by_the_books
     }
 
     /// A side that was given up is so no more: the other one has all that it holds.
