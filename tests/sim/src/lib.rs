@@ -27,6 +27,8 @@
 
 mod clients;
 mod close;
+#[cfg(feature = "cross-check")]
+mod cross_check;
 mod dice;
 mod draw;
 mod executor;
@@ -48,9 +50,9 @@ pub use executor::{Executor, Task};
 pub use life::{Fate, Life, Moment, Mortal};
 pub use many::{Failed, Tally, first_to_find, play_many};
 pub use plant::Plant;
-pub use play::{Played, play};
+pub use play::{Played, Under, play};
 pub use regressions::{REGRESSIONS, Regression};
 pub use scenario::{Command, Cut, Errand, Fault, Person, Scenario, Shape, Target, Trouble, Way};
 pub use shrink::shrunk;
 pub use timeline::Timeline;
-pub use verdict::{Violation, judged};
+pub use verdict::{Violation, judged, judged_under};

@@ -11,10 +11,10 @@ use switchover::plan::{Intent, Plan, PlanError, Request};
 use switchover_tests::desk::{Desk, Process, Trouble, ask};
 
 use crate::clients::Clients;
-use crate::executor::Executor;
+use crate::executor::{Executor, Task};
 use crate::judge::Judge;
 use crate::link::Link;
-use crate::scenario::{Command, Cut, Errand, Person, Scenario};
+use crate::scenario::{Command, Cut, Errand, Fault, Person, Scenario};
 use crate::{Dice, Life, Mortal, Plant, Timeline, close, stage};
 
 /// What a scenario came to that broke no rule.
@@ -28,6 +28,31 @@ pub struct Played {
     pub entries: u64,
     /// A number that depends on every byte of the journal.
     pub digest: u64,
+}
+
+/// Whose executor and clock a scenario is played by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// Our own: the order of tasks comes from the seed.
+    Seed,
+    /// Tokio's, with its clock paused: the order of tasks is tokio's, its time has a grain of a millisecond.
+    #[cfg(feature = "cross-check")]
+    Tokio,
+}
+
+impl Under {
+    fn run(self, desk: &Desk, scenario: &Scenario, tasks: Vec<Task<'_>>, look: &impl Fn()) -> u64 {
+        let clock = &desk.world.clock;
+        match self {
+            Self::Seed => {
+                let mut executor = Executor::new(clock, Dice::of(!scenario.seed));
+                tasks.into_iter().for_each(|task| executor.add(task));
+                executor.run(look)
+            }
+            #[cfg(feature = "cross-check")]
+            Self::Tokio => crate::cross_check::run(clock, tasks, look),
+        }
+    }
 }
 
 /// The parts of one play.
@@ -48,7 +73,7 @@ pub(crate) struct Table<'a> {
 /// # Panics
 ///
 /// If a rule is broken.
-pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> Played {
+pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline, under: Under) -> Played {
     let desk = Desk::new(stage::world(&scenario.shape));
     if plant == Some(Plant::FreezeBelieved) {
         desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::believe_freezes);
@@ -63,20 +88,11 @@ pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> P
         giving_up: Cell::new(0),
         plant,
     };
-    let mut executor = Executor::new(&desk.world.clock, Dice::of(!scenario.seed));
-    executor.add(Box::pin(close::tidy_up(&table)));
-    executor.add(Box::pin(table.clients.write(scenario, &table.judge)));
-    for person in &scenario.people {
-        executor.add(Box::pin(table.live(person)));
-    }
-    for fault in &scenario.faults {
-        executor.add(Box::pin(async {
-            desk.world.sleep(fault.at).await;
-            table.note(|| format!("{:?} for {:?}", fault.trouble, fault.lasts));
-            stage::happen(&table, fault).await;
-        }));
-    }
-    let steps = executor.run(|| table.judge.look());
+    let mut tasks: Vec<Task<'_>> =
+        vec![Box::pin(close::tidy_up(&table)), Box::pin(table.clients.write(scenario, &table.judge))];
+    tasks.extend(scenario.people.iter().map(|person| Box::pin(table.live(person)) as Task<'_>));
+    tasks.extend(scenario.faults.iter().map(|fault| Box::pin(table.suffer(fault)) as Task<'_>));
+    let steps = under.run(&desk, scenario, tasks, &|| table.judge.look());
     Played { steps, elapsed: desk.world.clock.elapsed(), ..digest(&desk) }
 }
 
@@ -116,6 +132,12 @@ impl Table<'_> {
         };
         process.engine.ports = link.between(&self.desk.world, process.engine.ports);
         process
+    }
+
+    async fn suffer(&self, fault: &Fault) {
+        self.desk.world.sleep(fault.at).await;
+        self.note(|| format!("{:?} for {:?}", fault.trouble, fault.lasts));
+        stage::happen(self, fault).await;
     }
 
     async fn live(&self, person: &Person) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use crate::{Plant, Played, Scenario, Timeline, play};
+use crate::{Plant, Played, Scenario, Timeline, Under, play};
 
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,23 @@ fn listen() {
 ///
 /// The first rule that was broken.
 pub fn judged(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline) -> Result<Played, Violation> {
+    judged_under(scenario, plant, timeline, Under::Seed)
+}
+
+/// As [`judged`], by an executor and a clock of this kind.
+///
+/// # Errors
+///
+/// The first rule that was broken.
+pub fn judged_under(
+    scenario: &Scenario,
+    plant: Option<Plant>,
+    timeline: &Timeline,
+    under: Under,
+) -> Result<Played, Violation> {
     listen();
     PLAYING.set(true);
-    let end = panic::catch_unwind(AssertUnwindSafe(|| play(scenario, plant, timeline)));
+    let end = panic::catch_unwind(AssertUnwindSafe(|| play(scenario, plant, timeline, under)));
     PLAYING.set(false);
     end.map_err(|_| {
         let unheard = Violation { what: "a panic that said nothing".to_owned(), place: String::new() };

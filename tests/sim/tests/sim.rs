@@ -55,3 +55,21 @@ fn every_planted_bug_is_found() {
         .collect();
     assert_eq!(missed, []);
 }
+
+/// Seeds that tokio plays too.
+#[cfg(feature = "cross-check")]
+const BY_TOKIO: u64 = 1_000;
+
+#[test]
+#[cfg(feature = "cross-check")]
+fn the_same_scenarios_keep_every_rule_under_the_paused_clock_of_tokio() {
+    for seed in 0..BY_TOKIO {
+        let verdict = switchover_sim::judged_under(
+            &Scenario::of(seed),
+            None,
+            &Timeline::none(),
+            switchover_sim::Under::Tokio,
+        );
+        assert!(verdict.is_ok(), "seed {seed}: {verdict:?}");
+    }
+}
