@@ -72,11 +72,6 @@ impl Judge {
         );
     }
 
-    /// Whether an entry is one that the planted bug writes late.
-    pub(crate) fn is_lazy(&self, entry: &Entry) -> bool {
-        matches!(entry.event, Event::StepStarted { .. })
-    }
-
     /// Looks at everything that must hold at every moment.
     pub(crate) fn look(&self) {
         self.read_on();
@@ -173,6 +168,11 @@ impl Judge {
 /// Nothing secret stands in what somebody may read.
 pub(crate) fn no_secret(text: &str, place: &str) {
     assert!(!text.contains(CANARY), "a secret stands in {place}");
+}
+
+/// Whether an entry is one that the planted bug acknowledges and does not write.
+pub(crate) fn is_lazy(entry: &Entry) -> bool {
+    matches!(entry.event, Event::StepStarted { .. })
 }
 
 fn told(event: &Event) -> String {

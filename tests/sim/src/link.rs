@@ -15,7 +15,7 @@ use switchover::port::{
 };
 use switchover_tests::fake::{MemoryStore, VirtualClock, World};
 
-use crate::judge::Judge;
+use crate::judge::{Judge, is_lazy};
 use crate::scenario::{Cut, Target, Way};
 use crate::{Life, Plant};
 
@@ -277,7 +277,7 @@ impl StateStore for LinkedState {
             self.memory.tear(pair, entry);
             std::future::pending::<()>().await;
         }
-        if self.link.plant == Some(Plant::WrittenLater) && self.link.judge.is_lazy(entry) {
+        if self.link.plant == Some(Plant::WrittenLater) && is_lazy(entry) {
             return Ok(Appended::Done);
         }
         let answer = self.written(pair, at, entry).await;

@@ -46,7 +46,9 @@ impl Under {
         match self {
             Self::Seed => {
                 let mut executor = Executor::new(clock, Dice::of(!scenario.seed));
-                tasks.into_iter().for_each(|task| executor.add(task));
+                for task in tasks {
+                    executor.add(task);
+                }
                 executor.run(look)
             }
             #[cfg(feature = "cross-check")]

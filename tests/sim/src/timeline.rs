@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What happened, and when.
+type Lines = Mutex<Vec<(Duration, String)>>;
+
 /// What happened. Clones are one timeline.
 #[derive(Debug, Clone, Default)]
-pub struct Timeline(Option<Arc<Mutex<Vec<(Duration, String)>>>>);
+pub struct Timeline(Option<Arc<Lines>>);
 
 impl Timeline {
     /// One that keeps nothing.
