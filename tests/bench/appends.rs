@@ -52,7 +52,7 @@ async fn open(kind: &str, file: &Path) -> Arc<dyn StateStore> {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, kind, file, count] = arguments.as_slice() else { panic!("appends KIND FILE N") };
-    let count: u64 = count.parse().expect("a number of appends");
+    let count: u32 = count.parse().expect("a number of appends");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let store = open(kind, Path::new(file)).await;
@@ -74,7 +74,7 @@ fn main() {
         let at = |part: usize| took[took.len() * part / 100] * 1000.0;
         println!(
             r#"{{"entries":{next},"per_second":{:.1},"median_ms":{:.2},"p99_ms":{:.2},"read_ms":{:.1}}}"#,
-            count as f64 / all,
+            f64::from(count) / all,
             at(50),
             at(99),
             read * 1000.0

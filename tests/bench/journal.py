@@ -103,7 +103,7 @@ def page(figures):
     names = {"sqlite": "`sqlite`", "etcd": "`etcd`, three members", "s3": "`s3`, at moto"}
     lines = [
         f"Measured on {datetime.date.today().isoformat()} with `tests/bench/journal`, on {os.cpu_count()} cores with everything on one machine: no distance is in",
-        f"it. Medians of {RUNS} runs; entries of 1 kB, one after the other; etcd with TLS, client certificates and users.",
+        f"it. Debug builds, medians of {RUNS} runs; entries of 1 kB, one after the other; etcd with TLS, client certificates and users.",
         "",
         "| | appends a second | an append | one in a hundred | reading a journal | taken over after |",
         "| -- | --: | --: | --: | --: | --: |",

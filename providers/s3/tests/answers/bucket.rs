@@ -143,7 +143,15 @@ async fn put(bucket: &Bucket, name: &str, headers: &HeaderMap, body: Bytes) -> R
     match turn {
         Some(Turn::DoneAndLost) => std::future::pending().await,
         Some(Turn::DoneAnd500) => fault(500, "InternalError"),
-        _ => done,
+        Some(
+            Turn::Lost
+            | Turn::SlowDown
+            | Turn::Conflict
+            | Turn::Forbidden
+            | Turn::NotImplemented
+            | Turn::Overtaken,
+        )
+        | None => done,
     }
 }
 
@@ -154,7 +162,7 @@ fn write(bucket: &Bucket, name: &str, headers: &HeaderMap, body: &Bytes) -> Resp
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let absent = header("if-none-match").is_none_or(|_| standing.is_none());
     let same = header("if-match").is_none_or(|wanted| Some(wanted) == standing);
-    if !(absent && same) && !inside.ignores {
+    if !(inside.ignores || absent && same) {
         return fault(412, "PreconditionFailed");
     }
     inside.objects.insert(name.to_owned(), body.to_vec());
@@ -173,16 +181,14 @@ fn list(bucket: &Bucket, query: &str) -> Response {
     let seen = all.len().saturating_sub(inside.lag);
     let shown: Vec<&String> = all[..seen].iter().copied().filter(|name| **name > after).collect();
     let page = &shown[..shown.len().min(PAGE)];
-    let contents: String = page
-        .iter()
-        .map(|name| {
-            let (size, tag) = (inside.objects[*name].len(), tag(&inside.objects[*name]));
-            format!(
-                "<Contents><Key>{name}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified>\
-                 <ETag>{tag}</ETag><Size>{size}</Size></Contents>"
-            )
-        })
-        .collect();
+    let one = |name: &&String| {
+        let (size, tag) = (inside.objects[*name].len(), tag(&inside.objects[*name]));
+        format!(
+            "<Contents><Key>{name}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified>\
+             <ETag>{tag}</ETag><Size>{size}</Size></Contents>"
+        )
+    };
+    let contents = page.iter().map(one).collect::<Vec<String>>().concat();
     let more = shown.len() > PAGE;
     let token = page
         .last()
