@@ -37,7 +37,8 @@ pub(super) fn reprotect(
     }
     let returning = returning(pair, snapshot, &owed)?;
     let keeps = !request.waivers.contains(&Waiver::KeepDiverged);
-    plan.waivers = request.waivers.iter().copied().filter(|waiver| *waiver == Waiver::KeepDiverged).collect();
+    plan.waivers =
+        request.waivers.iter().filter(|waiver| **waiver == Waiver::KeepDiverged).cloned().collect();
     plan.stages = [freeze_stage(&returning), keep_stage(&returning).filter(|_| keeps), sync_stage(returning)]
         .into_iter()
         .flatten()

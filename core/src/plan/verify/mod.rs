@@ -3,6 +3,7 @@
 mod announce;
 mod drill;
 mod failover;
+mod left_out;
 mod release;
 mod stores;
 mod swap;
@@ -50,6 +51,7 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.nothing_to_what_is_owed();
     checker.data();
     checker.releases();
+    checker.nothing_left_out();
     checker.drill();
     checker.telling();
     checker.violations
@@ -78,9 +80,14 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether somebody opened that gate, or left that step out.
+    fn waives(&self, waiver: &Waiver) -> bool {
+        self.plan.waivers.contains(waiver)
+    }
+
     /// Whether somebody opened the gate that a step is.
     fn is_waived(&self, action: &Action) -> bool {
-        action.as_run_checks().is_some() && self.plan.waivers.contains(&Waiver::Checks)
+        action.as_run_checks().is_some() && self.waives(&Waiver::Checks)
     }
 
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {

@@ -3,6 +3,7 @@
 mod case;
 mod drill;
 mod failover;
+mod left_out;
 mod mutation;
 mod property;
 mod releases;
