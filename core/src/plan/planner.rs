@@ -111,7 +111,7 @@ pub(super) fn left_part_way<'a>(history: &'a PairState, environment: &Environmen
 }
 
 /// Whether a run is over and moved names, or some of them.
-fn moved_names(run: &RunState) -> bool {
+pub(super) fn moved_names(run: &RunState) -> bool {
     let outcome = run.finished.map(|(outcome, _)| outcome);
     let moved = match outcome {
         Some(Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Abandoned) => true,

@@ -32,7 +32,8 @@ impl<'a> Checker<'a> {
             }
             // Its own rules are stricter.
             Intent::Drill => {}
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => {
+            Intent::Reprotect => self.in_line(),
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover => {
                 let delivers = |action: &Action| match action {
                     Action::Deploy(_)
                     | Action::SetEmbargo(_)

@@ -3,6 +3,7 @@
 mod case;
 mod drill;
 mod failover;
+mod in_line;
 mod left_out;
 mod mutation;
 mod property;
