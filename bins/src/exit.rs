@@ -154,6 +154,9 @@ impl From<RunError> for Stop {
             RunError::PastPivot { .. } => Self::new(Exit::Refused, error.to_string()).hint(
                 "`swap-roles --resume` goes on; `swap-roles --abort` closes the run and plans the way back",
             ),
+            RunError::BeforePivot { .. } => {
+                Self::new(Exit::Refused, error.to_string()).hint("`swap-roles --abort` takes it back")
+            }
             RunError::Id(error) => Self::new(Exit::Failed, error.to_string()),
         }
     }

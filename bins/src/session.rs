@@ -48,7 +48,7 @@ impl Session {
     /// As [`Session::open`], for commands that only read the journal: no other system and no credential is needed.
     pub(crate) async fn open_journal(common: &Common, pair: Option<&PairName>) -> Result<Self, Stop> {
         let loaded = load(&common.config)?;
-        let ports = registry::journal(&loaded.config, &loaded.folder);
+        let ports = registry::journal(&loaded.config, &loaded.folder).await;
         Self::with(loaded, pair, Arc::new(Unwatched), async |_, _, _| ports).await
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!   fake/      World ─► FakeNames  FakeAddresses  FakeCheck  FakeResolver  MemoryStore      for tests of core
 //!                          └──────────── all on one VirtualClock ───────────┘
+//!   desk/      Desk ─► Process   who types the commands, and the Guard that watches every call of the engine
 //!   contract/  state_store  name_service  address_book  check  resolver  store  backups  announcer  …    for tests of providers
 //!   polls      a future that is dropped after so many polls
 //! ```
@@ -28,5 +29,6 @@
 )]
 
 pub mod contract;
+pub mod desk;
 pub mod fake;
 pub mod polls;

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod people;
+mod state;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -17,14 +18,10 @@ use switchover_dns::{Dns, DnsCheck, DnsCheckOptions, DnsOptions};
 use switchover_fixed::{FixedAddresses, FixedOptions};
 use switchover_http::{Heartbeat, HeartbeatStyle, HttpCheck, HttpCheckOptions, TcpCheck, TcpCheckOptions};
 use switchover_runtime::{OsEntropy, TokioClock};
-use switchover_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::exit::{Exit, Stop};
 use crate::timetable::Unreadable;
 use crate::{secret, timetable};
-
-/// The journal's file where the configuration names none, beside the configuration.
-const JOURNAL: &str = "switchover.db";
 
 /// A provider that could not be set up: where in the file, and why.
 pub(crate) type Fault = (ConfigPath, String);
@@ -51,7 +48,6 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
         Kind::of::<HttpCheckOptions>(PortKind::Check, "http"),
         Kind::of::<TcpCheckOptions>(PortKind::Check, "tcp"),
         Kind::of::<DnsCheckOptions>(PortKind::Check, "dns"),
-        Kind::of::<SqliteOptions>(PortKind::State, "sqlite"),
     ];
     #[cfg(feature = "cloudflare")]
     kinds.push(Kind::of::<switchover_cloudflare::CloudflareOptions>(PortKind::Names, "cloudflare"));
@@ -59,6 +55,7 @@ pub(crate) fn catalog() -> Result<Catalog, Stop> {
     kinds.push(Kind::of::<switchover_rfc2136::Rfc2136Options>(PortKind::Names, "rfc2136"));
     #[cfg(feature = "ec2")]
     kinds.push(Kind::of::<switchover_ec2::Ec2Options>(PortKind::Addresses, "ec2"));
+    kinds.extend(state::kinds());
     kinds.extend(stores::kinds());
     kinds.extend(delivery::kinds());
     kinds.extend(people::kinds());
@@ -116,7 +113,7 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
         backups.extend(connected.backups.map(|found| (name.clone(), found)));
         stores.insert(name, connected.store);
     }
-    let ports = journal(config, folder)?;
+    let ports = journal(config, folder).await?;
     let Setting { clock, meter, .. } = setting;
     Ok(Ports {
         names,
@@ -136,9 +133,9 @@ pub(crate) async fn connect(config: &Config, folder: &Path, pair: &PairConfig) -
 }
 
 /// Opens a configuration's journal and nothing else.
-pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> {
-    let store =
-        Arc::new(SqliteStore::open(&journal_file(config.state.as_ref(), folder)?).map_err(Unready::Journal)?);
+pub(crate) async fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::new());
+    let store = state::open(config.state.as_ref(), folder, Arc::clone(&clock)).await?;
     Ok(Ports {
         names: BTreeMap::new(),
         addresses: BTreeMap::new(),
@@ -152,7 +149,7 @@ pub(crate) fn journal(config: &Config, folder: &Path) -> Result<Ports, Unready> 
         status_pages: BTreeMap::new(),
         resolver: Arc::new(Dns::new(DnsOptions::default())),
         state: store,
-        clock: Arc::new(TokioClock::new()),
+        clock,
         entropy: Arc::new(OsEntropy),
         meter: Meter::default(),
     })
@@ -283,17 +280,4 @@ fn check(spec: &ProviderSpec) -> Result<Arc<dyn Check>, String> {
         }
         other => Err(format!("this program was built without the check `{other}`")),
     }
-}
-
-fn journal_file(spec: Option<&ProviderSpec>, folder: &Path) -> Result<SqliteOptions, Fault> {
-    let named = match spec {
-        None => Ok(SqliteOptions { path: JOURNAL.into() }),
-        Some(spec) if spec.kind.as_str() == "sqlite" => {
-            spec.options::<SqliteOptions>().map_err(|error| (spec.path.clone(), text(error)))
-        }
-        Some(spec) => {
-            Err((spec.path.clone(), format!("this program was built without the store `{}`", spec.kind)))
-        }
-    };
-    named.map(|options| SqliteOptions { path: folder.join(options.path) })
 }

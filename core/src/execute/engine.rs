@@ -53,6 +53,12 @@ pub enum RunError {
         /// The run.
         run: RunId,
     },
+    /// The run has not crossed its pivot: it can be taken back whole, and closing it would leave what it froze frozen.
+    #[error("run {run} has not let the new side take traffic: it can be taken back, and need not be closed")]
+    BeforePivot {
+        /// The run.
+        run: RunId,
+    },
     /// A run's id could not be made.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -166,7 +172,10 @@ impl Engine {
     /// Closes the unfinished run where it is, past its pivot, so that a new plan can start from there. Waits until none of its
     /// calls can still be on its way.
     pub async fn abandon(&self, journal: Journal) -> Result<Journal, RunError> {
+        past_pivot(&journal)?;
         let (journal, run) = self.take_over(journal).await?;
+        // Its pivot may have been refused as a whole until the pair was taken from its holder.
+        past_pivot(&journal)?;
         Run::new(self, journal, &run)?.abandon().await
     }
 
@@ -214,6 +223,13 @@ impl Engine {
 fn before_pivot(journal: &Journal) -> Result<(), RunError> {
     match journal.state().open_run() {
         Some(open) if open.pivot_crossed() => Err(RunError::PastPivot { run: open.id.clone() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn past_pivot(journal: &Journal) -> Result<(), RunError> {
+    match journal.state().open_run() {
+        Some(open) if !open.pivot_crossed() => Err(RunError::BeforePivot { run: open.id.clone() }),
         Some(_) | None => Ok(()),
     }
 }

@@ -31,6 +31,12 @@ fn leased(state: &RunState) -> Vec<FreezeStore> {
     freezes.filter(|freeze| freeze.lease_ms.is_some() && !fenced(&freeze.store)).cloned().collect()
 }
 
+/// How long until these are to be renewed.
+fn pause(leased: &[FreezeStore]) -> Duration {
+    let shortest = leased.iter().filter_map(FreezeStore::lease).min();
+    shortest.map_or(IDLE, |lease| lease / RENEWALS)
+}
+
 impl Run<'_> {
     /// Renews every leased freeze of the run, for as long as it is polled.
     pub(super) async fn renew_leases(&self) {
@@ -48,10 +54,26 @@ impl Run<'_> {
         // From here on no step of this run makes a freeze lasting or takes one back.
         let _alone = self.leases.lock().await;
         let leased = self.with_state(leased).await;
+        if !leased.is_empty() && !self.may_renew(&leased).await {
+            return pause(&leased);
+        }
         let renewals = leased.iter().map(|freeze| self.renew(freeze));
         join_all(renewals).await;
-        let shortest = leased.iter().filter_map(FreezeStore::lease).min();
-        shortest.map_or(IDLE, |lease| lease / RENEWALS)
+        pause(&leased)
+    }
+
+    /// Whether the pair is still this run's: a process that slept may have lost it, and whoever took it may have thawed what this one
+    /// would freeze anew.
+    async fn may_renew(&self, leased: &[FreezeStore]) -> bool {
+        let why = match self.journal.lock().await.is_ours().await {
+            Ok(true) => return true,
+            Ok(false) => "somebody else has taken the pair".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        for freeze in leased {
+            self.engine.watcher.on(&Progress::LeaseAtRisk { store: &freeze.store, why: &why });
+        }
+        false
     }
 
     /// A renewal that fails is no failure of the run: the step that makes the freeze lasting will find out whether it ran out.

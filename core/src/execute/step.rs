@@ -84,12 +84,7 @@ impl Run<'_> {
     /// The time counts from when this process took the run over, by its own monotonic clock. When the step started says too
     /// little, for it may have called again and again since; and another process's clock, or one that was set, may lie.
     pub(super) async fn drain(&self, step: &Step, way: Way) -> bool {
-        let unclear = self.with_state(|state| match state.step(&step.id).way(way) {
-            Some(StepState::Started { .. }) => true,
-            Some(StepState::Failed { failure, .. }) => failure.kind == FailureKind::Unknown,
-            Some(StepState::Succeeded { .. }) | None => false,
-        });
-        if !unclear.await {
+        if !self.with_state(|state| state.step(&step.id).is_unclear(way)).await {
             return false;
         }
         let action = match way {

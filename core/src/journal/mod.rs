@@ -3,6 +3,7 @@
 mod data;
 mod entry;
 mod event;
+mod kept;
 mod log;
 mod owed;
 mod run;
@@ -11,6 +12,7 @@ mod state;
 pub use data::{LastSync, StoreHistory};
 pub use entry::{Entry, EntryError, EntryHash, Epoch, FORMAT, Nonce, Seq};
 pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason, ProbeSummary, Vote, Way};
+pub use kept::entries_from;
 pub use log::{Journal, JournalError};
 pub use owed::{Debt, Owed, of_failover};
 pub use run::{Approval, RunState, StepRecord, StepState};

@@ -73,6 +73,15 @@ impl StepRecord {
         }
     }
 
+    /// Whether a call was about to be made, and nothing says what became of it: it may still be on its way.
+    pub fn is_unclear(&self, way: Way) -> bool {
+        match self.way(way) {
+            Some(StepState::Started { .. }) => true,
+            Some(StepState::Failed { failure, .. }) => failure.kind == FailureKind::Unknown,
+            Some(StepState::Succeeded { .. }) | None => false,
+        }
+    }
+
     /// Whether the action was seen done.
     pub fn succeeded(&self, way: Way) -> bool {
         matches!(self.way(way), Some(StepState::Succeeded { .. }))

@@ -1,7 +1,7 @@
 //! Reading and appending entries, in blocking code on one connection.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use switchover::journal::{Entry, EntryError, FORMAT, Seq};
+use switchover::journal::{Entry, Seq, entries_from};
 use switchover::model::PairName;
 use switchover::port::{Appended, Beat, StateError};
 
@@ -49,18 +49,7 @@ pub(crate) fn read(
     pair: &PairName,
     from: Seq,
 ) -> Result<Vec<Entry>, StateError> {
-    let rows = rows(place, connection, pair, from)?;
-    let last = rows.len().saturating_sub(1);
-    let mut expected = from;
-    let mut entries = Vec::with_capacity(rows.len());
-    for (index, (seq, bytes)) in rows.into_iter().enumerate() {
-        if seq != expected {
-            return Err(damaged(place, expected, format!("it is missing, and entry {seq} follows")));
-        }
-        entries.push(decode(place, seq, &bytes, index == last)?);
-        expected = expected.next();
-    }
-    Ok(entries)
+    entries_from(&place.shown(), from, rows(place, connection, pair, from)?)
 }
 
 /// The raw rows from a position on. A page that cannot be read is damage at the entry that should have come next.
@@ -91,21 +80,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(Seq, Vec<u8>)> {
     // Not `get::<String>`: bytes that are no text are the damage that is looked for.
     let bytes = row.get_ref(1)?.as_bytes().map(<[u8]>::to_vec).unwrap_or_default();
     Ok((Seq(seq.unsigned_abs()), bytes))
-}
-
-fn decode(place: &Place, seq: Seq, bytes: &[u8], last: bool) -> Result<Entry, StateError> {
-    let entry = Entry::from_bytes(bytes).map_err(|error| match error {
-        EntryError::Newer { found } => StateError::Newer { place: place.shown(), found, known: FORMAT },
-        EntryError::Malformed(why) if last => {
-            damaged(place, seq, format!("the last entry is cut off: {why}"))
-        }
-        EntryError::Malformed(why) => damaged(place, seq, format!("{why}; more entries follow it")),
-    })?;
-    if entry.seq == seq {
-        Ok(entry)
-    } else {
-        Err(damaged(place, seq, format!("entry {} stands in its place", entry.seq)))
-    }
 }
 
 pub(crate) fn beat(

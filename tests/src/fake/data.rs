@@ -13,6 +13,7 @@ use switchover::port::{
 };
 
 use super::backups::Kept;
+use super::remote::IN_FLIGHT;
 use super::rescue::Absence;
 use super::script::Script;
 use super::{VirtualClock, lock};
@@ -94,6 +95,8 @@ pub(super) struct Inner {
     pub(super) kept_aside: Vec<(RunId, SideName, BTreeSet<u64>)>,
     /// Whether somebody said that what diverged may go.
     pub(super) may_discard: bool,
+    /// Whether its last syncs believe a freeze that stands in the books.
+    gullible: bool,
     /// What stands in the way, as the store says it.
     problems: Vec<StoreProblem>,
     /// Whether both sides are one place.
@@ -155,6 +158,7 @@ impl FakeStore {
             taken_from: None,
             kept_aside: Vec::new(),
             may_discard: false,
+            gullible: false,
             problems: Vec::new(),
             shared: false,
             stream,
@@ -207,6 +211,11 @@ impl FakeStore {
     /// Makes both sides one place.
     pub fn share(&self) {
         lock(&self.inner).shared = true;
+    }
+
+    /// Makes its last syncs believe a freeze that stands in the books, as a provider does that does not look again.
+    pub fn believe_freezes(&self) {
+        lock(&self.inner).gullible = true;
     }
 
     /// Forgets that anything was ever copied.
@@ -264,9 +273,14 @@ impl FakeStore {
 
     pub(super) async fn begin(&self, call: DataCall) -> Result<Option<DataFault>, DataError> {
         self.clock.alive().await;
+        let sent = self.clock.elapsed();
         self.clock.sleep(Duration::from_millis(10)).await;
-        let fault = lock(&self.inner).script.take(&[call]);
         let (place, why) = ("memory".to_owned(), "the test said so".to_owned());
+        // A store does not wait for the rest of a request for ever: whoever slept in the middle of one finds that it came to nothing.
+        if self.clock.elapsed().saturating_sub(sent) > IN_FLIGHT {
+            return Err(DataError::Unreachable { place, why: "the request was given up".to_owned() });
+        }
+        let fault = lock(&self.inner).script.take(&[call]);
         match fault {
             Some(DataFault::Unreachable) => Err(DataError::Unreachable { place, why }),
             Some(DataFault::Failed) => Err(DataError::Failed { place, why }),
@@ -290,7 +304,7 @@ impl FakeStore {
             let why = "it holds what production does not".to_owned();
             return Err(DataError::Guarded { place, why, advice: None });
         }
-        let complete = order.purpose == SyncPurpose::Final && !inner.sides[&from].takes_writes(now);
+        let complete = order.purpose == SyncPurpose::Final && inner.is_shut(&from, now);
         if order.purpose == SyncPurpose::Final && !complete {
             return Err(DataError::NotFrozen {
                 place: from.to_string(),
@@ -315,6 +329,7 @@ impl FakeStore {
         }
         if complete {
             inner.side(&from).diverged = false;
+            inner.hold_on_to(&from);
         }
         let turns = inner.method == Method::Streaming;
         if inner.given_up.as_ref() == Some(&to) {
@@ -337,7 +352,8 @@ impl FakeStore {
             target.guarded = Guarded::Shut { by: order.run.clone(), until: None };
         }
         if turns {
-            inner.stream = Some(from);
+            // The last sync hands the data over: nothing flows until somebody says which way.
+            inner.stream = (order.purpose != SyncPurpose::Final).then_some(from);
         }
         Ok(copied)
     }
@@ -355,6 +371,18 @@ impl Inner {
             diverged: side.diverged && self.stream.is_none(),
             bytes: Some(side.writes.len() as u64 * 8),
         }
+    }
+
+    /// Whether a last sync takes a side for frozen.
+    fn is_shut(&self, side: &SideName, now: Timestamp) -> bool {
+        let by_the_books = matches!(self.sides[side].access(now), Access::Frozen { .. });
+        !self.sides[side].takes_writes(now) || self.gullible && by_the_books
+    }
+
+    /// A side that was given up is so no more: the other one has all that it holds.
+    pub(super) fn hold_on_to(&mut self, side: &SideName) {
+        self.given_up.take_if(|given| given == side);
+        self.taken_from.take_if(|taken| taken == side);
     }
 
     pub(super) fn side(&mut self, name: &SideName) -> &mut Side {

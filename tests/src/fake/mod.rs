@@ -41,7 +41,7 @@ pub use schedules::FakeSchedules;
 pub use settings::{FakeSettings, HeldSetting};
 pub use status_page::FakePage;
 pub use store::{MemoryStore, StoreCall, StoreFault};
-pub use time::VirtualClock;
+pub use time::{Pace, VirtualClock};
 pub use world::World;
 pub use zone::Held;
 

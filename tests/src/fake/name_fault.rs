@@ -41,6 +41,8 @@ pub enum NameFault {
     LostUnknown,
     /// The answer of a change is lost, and the change is applied this long after it was sent, whatever the records say then.
     LateUnknown(Duration),
+    /// A read shows the records as they were this long ago.
+    Stale(Duration),
     /// Just before a change arrives, somebody points this name at this address.
     EditedFirst(DnsName, IpAddr),
 }
@@ -76,6 +78,7 @@ pub(super) fn refusal(fault: Option<&NameFault>, zone: &ZoneName, call: NameCall
         | NameFault::AppliedUnknown
         | NameFault::LostUnknown
         | NameFault::LateUnknown(_)
+        | NameFault::Stale(_)
         | NameFault::EditedFirst(..) => None,
     }
 }

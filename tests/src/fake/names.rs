@@ -344,7 +344,7 @@ impl NameService for FakeNames {
         self.there(way, fault.as_ref()).await;
         let answer = match refusal(fault.as_ref(), zone, NameCall::Read) {
             Some(error) => Err(error),
-            None => self.look(zone, names),
+            None => self.look(zone, names, fault.as_ref()),
         };
         self.clock.sleep(way).await;
         answer
@@ -381,11 +381,20 @@ impl NameService for FakeNames {
 }
 
 impl FakeNames {
-    fn look(&self, zone: &ZoneName, names: &BTreeSet<DnsName>) -> Result<ZoneView, NameError> {
+    fn look(
+        &self,
+        zone: &ZoneName,
+        names: &BTreeSet<DnsName>,
+        fault: Option<&NameFault>,
+    ) -> Result<ZoneView, NameError> {
         let now = self.clock.elapsed();
         let mut inner = lock(&self.inner);
         inner.settle(now);
-        let all = inner.zone(zone)?.records();
+        let all = if let Some(NameFault::Stale(age)) = fault {
+            inner.zone(zone)?.records_at(now.saturating_sub(*age)).to_vec()
+        } else {
+            inner.zone(zone)?.records()
+        };
         // Newest first: nobody may rely on an order.
         let records: Vec<Record> =
             all.into_iter().rev().filter(|record| names.contains(&record.name)).collect();
@@ -420,6 +429,7 @@ impl FakeNames {
                 | NameFault::Forbidden
                 | NameFault::Throttled(_)
                 | NameFault::Rejected
+                | NameFault::Stale(_)
                 | NameFault::EditedFirst(..),
             )
             | None => (Some((way, true)), false, Duration::ZERO),

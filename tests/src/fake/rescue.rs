@@ -31,9 +31,18 @@ impl FakeStore {
     /// Loses a side in this way. Until a sync brings it back into step it counts as given up: the other side may be let in beside it, and
     /// what it holds must be kept before anything is written over it.
     pub fn lose(&self, side: &SideName, how: Absence) {
-        let mut inner = lock(&self.inner);
-        inner.side(side).absence = Some(how);
-        inner.given_up = Some(side.clone());
+        self.fall_away(side, how);
+        self.give_up(side);
+    }
+
+    /// A side is lost in this way, and nobody gives it up: it is expected back.
+    pub fn fall_away(&self, side: &SideName, how: Absence) {
+        lock(&self.inner).side(side).absence = Some(how);
+    }
+
+    /// Nobody took over from the side that was given up: it counts as production again.
+    pub fn hold_on(&self) {
+        lock(&self.inner).given_up = None;
     }
 
     /// Gives a side up that is as well as ever: production comes back, or was never gone.

@@ -49,9 +49,23 @@ enum CrashPoint {
     After(Seq),
 }
 
+/// An entry as it lies there, and as whoever reads it finds it.
+#[derive(Debug, Clone)]
+struct Stored {
+    bytes: Vec<u8>,
+    read: Result<Entry, EntryError>,
+}
+
+impl Stored {
+    fn of(bytes: Vec<u8>) -> Self {
+        let read = Entry::from_bytes(&bytes);
+        Self { bytes, read }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    journals: BTreeMap<PairName, Vec<Vec<u8>>>,
+    journals: BTreeMap<PairName, Vec<Stored>>,
     beats: BTreeMap<PairName, Beat>,
     latency: Duration,
     script: Script<StoreCall, StoreFault>,
@@ -111,12 +125,39 @@ impl MemoryStore {
     /// Changes the bytes of an entry behind everybody's back.
     pub fn tamper(&self, pair: &PairName, at: Seq, change: impl FnOnce(&mut Vec<u8>)) {
         let mut inner = lock(&self.inner);
-        change(inner.stored(pair).get_mut(index(at)).expect("an entry to tamper with"));
+        let stored = inner.stored(pair).get_mut(index(at)).expect("an entry to tamper with");
+        change(&mut stored.bytes);
+        *stored = Stored::of(std::mem::take(&mut stored.bytes));
     }
 
     /// Takes an entry out, so that those after it move up.
     pub fn take_out(&self, pair: &PairName, at: Seq) {
         lock(&self.inner).stored(pair).remove(index(at));
+    }
+
+    /// How many entries a pair has.
+    pub fn length(&self, pair: &PairName) -> Seq {
+        Seq(lock(&self.inner).journals.get(pair).map_or(0, Vec::len) as u64)
+    }
+
+    /// An entry as it lies there.
+    pub fn bytes(&self, pair: &PairName, at: Seq) -> Option<Vec<u8>> {
+        lock(&self.inner).journals.get(pair)?.get(index(at)).map(|stored| stored.bytes.clone())
+    }
+
+    /// An entry as whoever reads it finds it; `None` if there is none or it cannot be read.
+    pub fn entry(&self, pair: &PairName, at: Seq) -> Option<Entry> {
+        lock(&self.inner).journals.get(pair)?.get(index(at))?.read.clone().ok()
+    }
+
+    /// Writes half of an entry, as a disk does whose power goes, unless its position is taken.
+    pub fn tear(&self, pair: &PairName, entry: &Entry) {
+        let mut inner = lock(&self.inner);
+        let stored = inner.stored(pair);
+        if index(entry.seq) == stored.len() {
+            let bytes = entry.to_bytes();
+            stored.push(Stored::of(bytes[..bytes.len() / 2].to_vec()));
+        }
     }
 
     /// Lets another process claim the pair now, as it would after reading the journal.
@@ -179,7 +220,7 @@ impl MemoryStore {
 }
 
 impl Inner {
-    fn stored(&mut self, pair: &PairName) -> &mut Vec<Vec<u8>> {
+    fn stored(&mut self, pair: &PairName) -> &mut Vec<Stored> {
         self.journals.entry(pair.clone()).or_default()
     }
 
@@ -192,7 +233,9 @@ impl Inner {
             std::cmp::Ordering::Less => Ok(Appended::Taken),
             std::cmp::Ordering::Greater => Err(unusable(format!("entry {at} would leave a hole before it"))),
             std::cmp::Ordering::Equal => {
-                stored.push(entry.to_bytes());
+                let fresh = Stored::of(entry.to_bytes());
+                assert!(fresh.read.as_ref() == Ok(entry), "entry {at} reads otherwise than it was written");
+                stored.push(fresh);
                 Ok(Appended::Done)
             }
         }
@@ -201,7 +244,7 @@ impl Inner {
     fn decode(&self, pair: &PairName, from: Seq) -> Result<Vec<Entry>, StateError> {
         let stored = self.journals.get(pair).map(Vec::as_slice).unwrap_or_default();
         let later = stored.iter().enumerate().skip(index(from));
-        later.map(|(place, bytes)| entry(Seq(place as u64), bytes)).collect()
+        later.map(|(place, stored)| entry(Seq(place as u64), stored)).collect()
     }
 
     fn rival_claims(&mut self, pair: &PairName, at: jiff::Timestamp) {
@@ -222,13 +265,13 @@ impl Inner {
             previous: last.map_or_else(EntryHash::none, Entry::hash),
             event: Event::Claimed { holder },
         };
-        self.stored(pair).push(claim.to_bytes());
+        self.stored(pair).push(Stored::of(claim.to_bytes()));
     }
 }
 
-fn entry(at: Seq, bytes: &[u8]) -> Result<Entry, StateError> {
+fn entry(at: Seq, stored: &Stored) -> Result<Entry, StateError> {
     let place = PLACE.to_owned();
-    let found = Entry::from_bytes(bytes).map_err(|error| match error {
+    let found = stored.read.clone().map_err(|error| match error {
         EntryError::Newer { found } => StateError::Newer { place: place.clone(), found, known: FORMAT },
         EntryError::Malformed(why) => StateError::Damaged { place: place.clone(), seq: at, why },
     })?;

@@ -23,8 +23,19 @@ const REAL_PATIENCE: Duration = Duration::from_secs(30);
 
 type Ticket = (Duration, u64);
 
+/// Somebody else's clock that time passes by, such as the paused one of another executor.
+#[async_trait]
+pub trait Pace: std::fmt::Debug + Send + Sync {
+    /// The time that has passed by it.
+    fn passed(&self) -> Duration;
+
+    /// Returns when so much has passed.
+    async fn pass(&self, duration: Duration);
+}
+
 #[derive(Debug, Default)]
 struct Timeline {
+    pace: Option<Arc<dyn Pace>>,
     start: Timestamp,
     elapsed: Duration,
     step: SignedDuration,
@@ -34,6 +45,10 @@ struct Timeline {
 }
 
 impl Timeline {
+    fn passed(&self) -> Duration {
+        self.elapsed + self.pace.as_ref().map(|pace| pace.passed()).unwrap_or_default()
+    }
+
     /// Takes out the sleepers whose time has come, in the order of their deadlines.
     fn due(&mut self) -> Vec<Waker> {
         let later = self.sleepers.split_off(&(self.elapsed, u64::MAX));
@@ -53,9 +68,14 @@ impl VirtualClock {
         Self { timeline: Arc::new(Mutex::new(Timeline { start, ..Timeline::default() })) }
     }
 
+    /// Lets time pass by somebody else's clock from now on, on whose executor everything must run then.
+    pub fn follow(&self, pace: Arc<dyn Pace>) {
+        lock(&self.timeline).pace = Some(pace);
+    }
+
     /// The virtual time since the clock was made.
     pub fn elapsed(&self) -> Duration {
-        lock(&self.timeline).elapsed
+        lock(&self.timeline).passed()
     }
 
     /// Lets time pass, and wakes whoever waited for it.
@@ -128,8 +148,12 @@ impl VirtualClock {
         halted
     }
 
-    /// Goes to the earliest deadline, if anybody waits for one.
-    fn jump(&self) -> bool {
+    /// Goes to the earliest deadline; whether anybody waits for one. For executors of their own: [`VirtualClock::run`] does so by itself.
+    ///
+    /// # Panics
+    ///
+    /// If that is more than a year of virtual time away.
+    pub fn jump(&self) -> bool {
         let mut timeline = lock(&self.timeline);
         let Some((&(deadline, _), _)) = timeline.sleepers.first_key_value() else { return false };
         assert!(deadline < FOR_EVER, "it did not end within more than a year of virtual time");
@@ -152,7 +176,7 @@ impl Default for VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let timeline = lock(&self.timeline);
-        let passed = SignedDuration::try_from(timeline.elapsed).expect("less than a year") + timeline.step;
+        let passed = SignedDuration::try_from(timeline.passed()).expect("less than a year") + timeline.step;
         timeline.start + passed
     }
 
@@ -162,6 +186,10 @@ impl Clock for VirtualClock {
 
     async fn sleep(&self, duration: Duration) {
         self.alive().await;
+        let pace = lock(&self.timeline).pace.clone();
+        if let Some(pace) = pace {
+            return pace.pass(duration).await;
+        }
         let ticket = self.ticket(duration);
         let _leaves = Leaves { clock: self, ticket };
         poll_fn(|context| {

@@ -7,10 +7,11 @@
 //!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
 //!   telling                       people, the role table, and vendors' status pages
+//!   lost                          what the simulation found about processes that lost the pair
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
 //!
-//! Every run goes through [`support::Guard`], which looks at the safety rules at each call that leaves the engine.
+//! Every run goes through [`switchover_tests::desk::Guard`], which looks at the safety rules at each call that leaves the engine.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,6 +26,7 @@ mod failover;
 mod faults;
 mod findings;
 mod gates;
+mod lost;
 mod planning;
 mod release;
 mod running;

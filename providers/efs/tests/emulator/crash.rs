@@ -1,7 +1,7 @@
 //! A process that dies at any moment: the same order by another process gets to the end.
 
-use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
-use switchover_tests::contract::store::{Watcher, order};
+use switchover::port::{Depth, Store, SyncPurpose};
+use switchover_tests::contract::store::order;
 use switchover_tests::polls::polled;
 
 use crate::world::{World, hongkong, sydney};

@@ -1,8 +1,8 @@
 //! A process that dies at any moment: what it left is never taken for a copy, and the next one gets to the end.
 
-use switchover::port::{DataError, Depth, Store, SyncOrder, SyncPurpose, Synced};
+use switchover::port::{Depth, Store, SyncOrder, SyncPurpose};
 use switchover_rds::RdsMethod;
-use switchover_tests::contract::store::{Content, Watcher, order};
+use switchover_tests::contract::store::{Content, order};
 use switchover_tests::polls::polled;
 
 use crate::world::{World, hongkong, sydney};

@@ -301,9 +301,9 @@ async fn one_instance_on_both_sides_is_told() {
 #[tokio::test]
 async fn a_lease_that_runs_out_in_the_copy_stops_nothing() {
     let world = World::new(RdsMethod::Snapshot).await;
-    world.slowly(0.3).await;
+    world.slowly(1.2).await;
     let store = world.store().await;
-    let lease = freeze_by("run-2", Some(Duration::from_millis(700)));
+    let lease = freeze_by("run-2", Some(Duration::from_millis(2500)));
     store.freeze(&hongkong(), &lease).await.unwrap();
     let renewed = async {
         loop {

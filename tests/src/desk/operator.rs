@@ -11,14 +11,16 @@ use switchover::model::{Environment, EnvironmentName, SideName};
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 use switchover::port::Clock as _;
 use switchover::report::Report;
-use switchover_tests::fake::World;
 
 use super::{Guard, ask};
+use crate::fake::World;
 
 /// Why a command did nothing, or stopped.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub enum Trouble {
+    /// There is no plan.
     Plan(PlanError),
+    /// The run did not begin, or did not go on.
     Run(RunError),
 }
 
@@ -30,9 +32,11 @@ impl From<RunError> for Trouble {
 
 /// One process at work on the pair.
 #[derive(Debug)]
-pub(crate) struct Process {
-    pub(crate) engine: Engine,
-    pub(crate) stop: StopSignal,
+pub struct Process {
+    /// The engine that it works with, the guard between it and the fakes.
+    pub engine: Engine,
+    /// Asks it to stop.
+    pub stop: StopSignal,
 }
 
 impl Process {
@@ -47,7 +51,8 @@ impl Process {
         all.filter(wanted).cloned().collect()
     }
 
-    pub(crate) async fn plan(&self, request: &Request) -> Result<(Journal, Plan), Trouble> {
+    /// Reads the journal, looks, and plans.
+    pub async fn plan(&self, request: &Request) -> Result<(Journal, Plan), Trouble> {
         let journal = self.read().await?;
         let (scope, release) = (self.in_scope(request), request.release.as_ref());
         let snapshot = self.engine.preflight_of(&scope, journal.state(), release).await;
@@ -56,13 +61,13 @@ impl Process {
     }
 
     /// Plans and runs.
-    pub(crate) async fn perform(&self, request: &Request) -> Result<RunEnd, Trouble> {
+    pub async fn perform(&self, request: &Request) -> Result<RunEnd, Trouble> {
         let (journal, plan) = self.plan(request).await?;
         Ok(self.engine.start(journal, plan, None).await?)
     }
 
     /// Looks, and plans a failover.
-    pub(crate) async fn plan_failover(
+    pub async fn plan_failover(
         &self,
         journal: Journal,
         request: &Request,
@@ -73,7 +78,16 @@ impl Process {
     }
 
     /// Fails over, over whatever run is open; [`RunError::NothingOpen`] if there is nothing to do.
-    pub(crate) async fn fail_over(&self, request: &Request) -> Result<RunEnd, Trouble> {
+    pub async fn fail_over(&self, request: &Request) -> Result<RunEnd, Trouble> {
+        self.fail_over_by(request, |plan| plan).await
+    }
+
+    /// As [`Process::fail_over`], by a plan that somebody changed after it was checked.
+    pub async fn fail_over_by(
+        &self,
+        request: &Request,
+        change: impl FnOnce(Plan) -> Plan,
+    ) -> Result<RunEnd, Trouble> {
         let (mut journal, mut made) = self.plan_failover(self.read().await?, request).await?;
         if let (Some(_), Some(shift)) = (journal.state().open_run(), made.shifts.first()) {
             journal = self.engine.supersede(journal, &shift.from).await?;
@@ -82,47 +96,54 @@ impl Process {
         if made.is_empty() {
             return Err(RunError::NothingOpen.into());
         }
-        Ok(self.engine.start(journal, made, Some("production is gone".to_owned())).await?)
+        Ok(self.engine.start(journal, change(made), Some("production is gone".to_owned())).await?)
     }
 
-    pub(crate) async fn resume(&self) -> Result<RunEnd, Trouble> {
+    /// Goes on with the open run.
+    pub async fn resume(&self) -> Result<RunEnd, Trouble> {
         Ok(self.engine.resume(self.read().await?).await?)
     }
 
-    pub(crate) async fn abort(&self) -> Result<RunEnd, Trouble> {
+    /// Takes the open run back.
+    pub async fn abort(&self) -> Result<RunEnd, Trouble> {
         Ok(self.engine.abort(self.read().await?, "the operator said so").await?)
     }
 
-    pub(crate) async fn abandon(&self) -> Result<Journal, Trouble> {
+    /// Closes the open run where it is.
+    pub async fn abandon(&self) -> Result<Journal, Trouble> {
         Ok(self.engine.abandon(self.read().await?).await?)
     }
 }
 
 /// A world, the guard that watches it, and the commands.
 #[derive(Debug)]
-pub(crate) struct Desk {
-    pub(crate) world: World,
-    pub(crate) guard: Guard,
+pub struct Desk {
+    /// The world.
+    pub world: World,
+    /// Watches it.
+    pub guard: Guard,
     processes: Cell<u32>,
 }
 
 impl Desk {
-    pub(crate) fn new(world: World) -> Self {
+    /// A world that is sound, watched from now on.
+    pub fn new(world: World) -> Self {
         let guard = Guard::new(&world);
         Self { world, guard, processes: Cell::new(0) }
     }
 
     /// For a world that breaks the rules from the start and in which nothing is run.
-    pub(crate) fn unguarded(world: World) -> Self {
+    pub fn unguarded(world: World) -> Self {
         Self { guard: Guard::unchecked(&world), world, processes: Cell::new(0) }
     }
 
-    pub(crate) fn process(&self) -> Process {
+    /// A process of `ada`.
+    pub fn process(&self) -> Process {
         self.process_of("ada")
     }
 
     /// A process of somebody.
-    pub(crate) fn process_of(&self, actor: &str) -> Process {
+    pub fn process_of(&self, actor: &str) -> Process {
         let process = self.processes.get() + 1;
         self.processes.set(process);
         let holder = Holder {
@@ -142,7 +163,12 @@ impl Desk {
         Process { engine, stop }
     }
 
-    pub(crate) fn plan(&self, request: &Request) -> Result<Plan, PlanError> {
+    /// The plan that a request would get now.
+    ///
+    /// # Panics
+    ///
+    /// If the journal cannot be read.
+    pub fn plan(&self, request: &Request) -> Result<Plan, PlanError> {
         match self.world.run(self.process().plan(request)) {
             Ok((_, plan)) => Ok(plan),
             Err(Trouble::Plan(error)) => Err(error),
@@ -151,7 +177,7 @@ impl Desk {
     }
 
     /// Plans for environments that the pair may not have, from a look at all.
-    pub(crate) fn plan_anywhere(&self, request: &Request) -> Result<Plan, PlanError> {
+    pub fn plan_anywhere(&self, request: &Request) -> Result<Plan, PlanError> {
         let snapshot = {
             let process = self.process();
             self.world.run(process.engine.preflight(&self.world.pair.environments, &self.state()))
@@ -159,17 +185,13 @@ impl Desk {
         plan(&self.world.pair, &snapshot, &self.state(), request)
     }
 
-    pub(crate) fn perform(&self, intent: Intent) -> Result<RunEnd, Trouble> {
+    /// Plans and runs, in a process of its own.
+    pub fn perform(&self, intent: Intent) -> Result<RunEnd, Trouble> {
         self.world.run(self.process().perform(&ask(intent)))
     }
 
     /// Runs something, and does something else after this long unless it has ended by then.
-    pub(crate) fn while_running<F: Future>(
-        &self,
-        work: F,
-        after: Duration,
-        then: impl FnOnce(),
-    ) -> F::Output {
+    pub fn while_running<F: Future>(&self, work: F, after: Duration, then: impl FnOnce()) -> F::Output {
         self.world.run(async {
             match select(Box::pin(work), self.world.clock.sleep(after)).await {
                 Either::Left((output, _)) => output,
@@ -181,57 +203,69 @@ impl Desk {
         })
     }
 
-    pub(crate) fn resume(&self) -> Result<RunEnd, Trouble> {
+    /// Goes on with the open run, in a process of its own.
+    pub fn resume(&self) -> Result<RunEnd, Trouble> {
         self.world.run(self.process().resume())
     }
 
-    pub(crate) fn abort(&self) -> Result<RunEnd, Trouble> {
+    /// Takes the open run back, in a process of its own.
+    pub fn abort(&self) -> Result<RunEnd, Trouble> {
         self.world.run(self.process().abort())
     }
 
     /// Runs to the end, which must be this one.
-    pub(crate) fn expect(&self, intent: Intent, outcome: Outcome) {
-        let end = self.perform(intent).unwrap();
+    pub fn expect(&self, intent: Intent, outcome: Outcome) {
+        let end = self.perform(intent).expect("nothing failed");
         assert_eq!(end.outcome, Some(outcome), "{end:?}");
     }
 
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    /// The journal.
+    pub fn entries(&self) -> Vec<Entry> {
         self.world.store.entries(&self.world.pair.name)
     }
 
-    pub(crate) fn events(&self) -> Vec<Event> {
+    /// What the journal tells.
+    pub fn events(&self) -> Vec<Event> {
         self.entries().into_iter().map(|entry| entry.event).collect()
     }
 
     /// What the journal says when it is read anew.
-    pub(crate) fn state(&self) -> PairState {
-        self.world.run(Journal::open(&self.world.pair.name, &self.world.ports())).unwrap().state().clone()
+    pub fn state(&self) -> PairState {
+        self.world
+            .run(Journal::open(&self.world.pair.name, &self.world.ports()))
+            .expect("nothing failed")
+            .state()
+            .clone()
     }
 
-    pub(crate) fn last_run(&self) -> RunState {
+    /// The latest run.
+    pub fn last_run(&self) -> RunState {
         self.state().runs.last().expect("a run").as_ref().clone()
     }
 
-    pub(crate) fn report(&self) -> Report {
+    /// What the latest run reports.
+    pub fn report(&self) -> Report {
         Report::of(&self.last_run())
     }
 
     /// The production side of every environment, `None` for one that is half swapped.
-    pub(crate) fn production(&self) -> Vec<Option<SideName>> {
+    pub fn production(&self) -> Vec<Option<SideName>> {
         let names = self.world.pair.environments.iter().map(|environment| &environment.name);
         names.map(|name: &EnvironmentName| self.world.production(name)).collect()
     }
 
-    pub(crate) fn swapped(&self) -> bool {
+    /// Whether every environment has its production on the second side.
+    pub fn swapped(&self) -> bool {
         self.production().iter().all(|side| side.as_ref() == Some(self.world.second()))
     }
 
-    pub(crate) fn as_before(&self) -> bool {
+    /// Whether every environment has its production on the first side.
+    pub fn as_before(&self) -> bool {
         self.production().iter().all(|side| side.as_ref() == Some(self.world.first()))
     }
 
     /// How often each zone's records really changed.
-    pub(crate) fn moves(&self) -> Vec<usize> {
+    pub fn moves(&self) -> Vec<usize> {
         let zones = self.world.pair.services.values().flat_map(|service| &service.zones);
         zones.map(|zone: &switchover::model::Zone| self.guard.moves(&zone.name)).collect()
     }

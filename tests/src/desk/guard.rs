@@ -13,7 +13,8 @@ use switchover::plan::{Plan, Step};
 use switchover::port::{
     Appended, Beat, NameError, NameService, Ports, RecordChange, StateError, StateStore, ZoneView,
 };
-use switchover_tests::fake::{FakeNames, MemoryStore, World};
+
+use crate::fake::{FakeNames, MemoryStore, World};
 
 /// What the names of the pair said in one zone at one time.
 type ZoneState = BTreeMap<DnsName, Vec<RecordValue>>;
@@ -33,31 +34,32 @@ struct Seen {
 /// - announces an undoing after the pivot;
 /// - changes records after one of its appends was refused.
 #[derive(Debug, Clone)]
-pub(crate) struct Guard {
+pub struct Guard {
     world: World,
     seen: Arc<Mutex<Seen>>,
     idle: bool,
 }
 
 impl Guard {
-    pub(crate) fn new(world: &World) -> Self {
+    /// One that watches a world, from a look at it as it is.
+    pub fn new(world: &World) -> Self {
         let guard = Self { world: world.clone(), seen: Arc::default(), idle: false };
         guard.check();
         guard
     }
 
     /// One that only stands by, for a world in which nothing is run.
-    pub(crate) fn unchecked(world: &World) -> Self {
+    pub fn unchecked(world: &World) -> Self {
         Self { world: world.clone(), seen: Arc::default(), idle: true }
     }
 
     /// Takes note that the test itself edits a name by hand.
-    pub(crate) fn spare(&self, name: &DnsName) {
-        self.seen.lock().unwrap().spared.insert(name.clone());
+    pub fn spare(&self, name: &DnsName) {
+        self.seen.lock().expect("a lock that nobody panicked under").spared.insert(name.clone());
     }
 
     /// The ports of one process, watched.
-    pub(crate) fn ports(&self) -> Ports {
+    pub fn ports(&self) -> Ports {
         let mut ports = self.world.ports();
         let refused = Arc::new(Mutex::new(false));
         for service in ports.names.values_mut() {
@@ -70,17 +72,23 @@ impl Guard {
     }
 
     /// How often the records of the pair's names in a zone really became different.
-    pub(crate) fn moves(&self, zone: &ZoneName) -> usize {
+    pub fn moves(&self, zone: &ZoneName) -> usize {
         self.check();
-        self.seen.lock().unwrap().states.get(zone).map_or(0, |states| states.len() - 1)
+        self.seen
+            .lock()
+            .expect("a lock that nobody panicked under")
+            .states
+            .get(zone)
+            .map_or(0, |states| states.len() - 1)
     }
 
-    pub(crate) fn check(&self) {
+    /// Looks at the names now.
+    pub fn check(&self) {
         if self.idle {
             return;
         }
         let now = self.world.clock.elapsed();
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.seen.lock().expect("a lock that nobody panicked under");
         let mut states: BTreeMap<ZoneName, ZoneState> = BTreeMap::new();
         for endpoint in self.world.endpoints() {
             let sides: BTreeSet<IpAddr> =
@@ -92,7 +100,7 @@ impl Guard {
                 if !seen.spared.contains(name) {
                     assert!(!values.is_empty(), "{name} has no address record at {now:?}");
                     for value in &values {
-                        let address = value.data.address().unwrap();
+                        let address = value.data.address().expect("a lock that nobody panicked under");
                         assert!(
                             sides.contains(&address),
                             "{name} leads to {address}, of neither side, at {now:?}"
@@ -119,8 +127,10 @@ impl Guard {
         }
     }
 
+    /// The journal as far as it can be read: the half of an entry may stand at its end.
     fn entries(&self) -> Vec<Entry> {
-        self.world.store.entries(&self.world.pair.name)
+        let (store, pair) = (&self.world.store, &self.world.pair.name);
+        (0..store.length(pair).0).map_while(|at| store.entry(pair, Seq(at))).collect()
     }
 
     /// An entry that nothing has answered yet must announce the change.
@@ -228,7 +238,10 @@ impl NameService for WatchedNames {
     }
 
     async fn change(&self, zone: &ZoneName, changes: &[RecordChange]) -> Result<(), NameError> {
-        assert!(!*self.refused.lock().unwrap(), "{zone} is changed after an append was refused");
+        assert!(
+            !*self.refused.lock().expect("a lock that nobody panicked under"),
+            "{zone} is changed after an append was refused"
+        );
         self.guard.announced(zone, changes);
         let answer = self.names.change(zone, changes).await;
         self.guard.check();
@@ -264,7 +277,7 @@ impl StateStore for WatchedStore {
         self.guard.lawful(entry);
         let answer = self.store.append_at(pair, at, entry).await;
         if let Err(StateError::Full { .. }) = answer {
-            *self.refused.lock().unwrap() = true;
+            *self.refused.lock().expect("a lock that nobody panicked under") = true;
         }
         answer
     }
