@@ -154,7 +154,8 @@ fn write(bucket: &Bucket, name: &str, headers: &HeaderMap, body: &Bytes) -> Resp
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let absent = header("if-none-match").is_none_or(|_| standing.is_none());
     let same = header("if-match").is_none_or(|wanted| Some(wanted) == standing);
-    if !(absent && same) && !inside.ignores {
+    let fits = absent && same;
+    if !fits && !inside.ignores {
         return fault(412, "PreconditionFailed");
     }
     inside.objects.insert(name.to_owned(), body.to_vec());
@@ -173,7 +174,7 @@ fn list(bucket: &Bucket, query: &str) -> Response {
     let seen = all.len().saturating_sub(inside.lag);
     let shown: Vec<&String> = all[..seen].iter().copied().filter(|name| **name > after).collect();
     let page = &shown[..shown.len().min(PAGE)];
-    let contents: String = page
+    let contents: Vec<String> = page
         .iter()
         .map(|name| {
             let (size, tag) = (inside.objects[*name].len(), tag(&inside.objects[*name]));
@@ -183,6 +184,7 @@ fn list(bucket: &Bucket, query: &str) -> Response {
             )
         })
         .collect();
+    let contents = contents.concat();
     let more = shown.len() > PAGE;
     let token = page
         .last()
