@@ -185,11 +185,14 @@ impl From<PlanError> for Stop {
             PlanError::NoSuchStore(_) => {
                 Self::new(Exit::Usage, message).hint("`switchover timers` lists the stores")
             }
+            PlanError::NoWindow(_) => {
+                Self::new(Exit::Refused, message).hint("`--skip-window` waits for none; it needs `--reason`")
+            }
+            PlanError::NoSuchGroup { .. } => Self::new(Exit::Usage, message),
             PlanError::Unfit(_)
             | PlanError::NothingToRevert(_)
             | PlanError::NoProduction(_)
             | PlanError::NoReleases(_)
-            | PlanError::NoWindow(_)
             | PlanError::Owed(_) => Self::new(Exit::Refused, message),
             PlanError::NothingToFinalize => {
                 Self::new(Exit::Done, format!("{message}: there is nothing to do"))

@@ -1,18 +1,41 @@
-//! The safety gates that can be opened, each by its own flag.
+//! The safety gates that can be opened and the steps that can be left out, each by its own flag.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
 use switchover::config::Period;
+use switchover::model::GroupName;
 use switchover::plan::Waiver;
 
-/// Gates that a person opens; each needs a reason.
+/// Gates that a person opens and steps that a person leaves out; each needs a reason.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "command-line flags, resolved into one set at once")]
 pub struct Gates {
     /// Let the side take production without having passed its checks; needs --reason
     #[arg(long, requires = "reason", conflicts_with_all = ["prepare", "restore_ttl", "reprotect", "resume", "abort"])]
     pub skip_checks: bool,
+    /// Lay no change embargo on production; needs --reason
+    #[arg(long, requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_embargo: bool,
+    /// Leave running what the stand-by starts by the clock; needs --reason
+    #[arg(long, requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_schedules: bool,
+    /// With --release: do not deploy it, users get what the stand-by runs; needs --reason
+    #[arg(long, requires = "reason", requires = "release", conflicts_with_all = ["mode", "drill"])]
+    pub skip_deployment: bool,
+    /// Do not ask this group for its approval; may be given several times; needs --reason
+    #[arg(long, value_name = "GROUP", requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_approval: Vec<GroupName>,
+    /// Wait for no maintenance window; needs --reason
+    #[arg(long, requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_window: bool,
+    /// Do not watch the new production before the run ends; needs --reason
+    #[arg(long, requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_soak: bool,
+    /// Set out whatever vendors' status pages say; needs --reason
+    #[arg(long, requires = "reason", conflicts_with_all = ["mode", "drill"])]
+    pub skip_status_pages: bool,
     /// With --failover: take a copy over that a sync left unfinished, a mixture of old and new; needs --reason
     #[arg(long, requires = "reason", requires = "failover")]
     pub accept_unfinished_copy: bool,
@@ -25,14 +48,21 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// Those that shall be open.
+    /// Those that shall be open or left out.
     pub fn waivers(&self) -> BTreeSet<Waiver> {
+        let groups = self.skip_approval.iter().cloned().map(Waiver::Approval);
         let asked = [
             (self.skip_checks, Waiver::Checks),
             (self.accept_unfinished_copy, Waiver::UnfinishedCopy),
             (self.discard_diverged, Waiver::KeepDiverged),
+            (self.skip_embargo, Waiver::Embargo),
+            (self.skip_schedules, Waiver::Schedules),
+            (self.skip_deployment, Waiver::Deployment),
+            (self.skip_window, Waiver::Window),
+            (self.skip_soak, Waiver::Soak),
+            (self.skip_status_pages, Waiver::StatusPages),
         ];
-        asked.into_iter().filter_map(|(open, waiver)| open.then_some(waiver)).collect()
+        asked.into_iter().filter_map(|(open, waiver)| open.then_some(waiver)).chain(groups).collect()
     }
 
     /// How much time's writes may be lost.

@@ -33,7 +33,7 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     let engine = &session.engine;
     let snapshot = match request.intent {
         // The side that comes back serves nobody yet, so its checks say nothing.
-        Intent::Reprotect => engine.inspect(&environments, journal.state()).await,
+        Intent::Reprotect => engine.inspect_all(&environments, journal.state()).await,
         Intent::Switchover
         | Intent::Revert
         | Intent::Prepare

@@ -178,6 +178,11 @@ fn ask(plan: &Plan, yes: bool) -> Result<(), Stop> {
                 "This rehearses what moves nobody: it restores backups beside the stand-by's data.";
             prompt::confirm(question, "yes", yes)
         }
+        (None, Intent::Reprotect, _) if plan.steps().all(|step| step.action.as_sync_store().is_none()) => {
+            let question =
+                format!("This brings settings and embargoes of {} into line with its roles.", plan.pair);
+            prompt::confirm(&question, "yes", yes)
+        }
         (None, Intent::Reprotect, _) => {
             let question = format!(
                 "This writes over the data of the side of {} that was lost, once it is kept.",

@@ -31,8 +31,36 @@ fn for_people(report: &Report) -> String {
         let took = line.took_ms.map_or("-".to_owned(), |took| format!("{:.2} s", seconds(took)));
         vec![line.at.strftime("%H:%M:%S%.3f").to_string(), took, line.what.clone(), line.result.clone()]
     });
+    text += &decided(report);
     text += &format!("\n{}", table(Output::Table, &["time (UTC)", "took", "step", "result"], rows));
     text + &figures(report)
+}
+
+/// Who approved what, and who stopped it.
+fn decided(report: &Report) -> String {
+    let mut rows = Vec::new();
+    for group in &report.approvals {
+        let name = group.group.to_string();
+        let given = group.given.iter().map(|given| {
+            let at = given.at.strftime("%F %T").to_string();
+            vec![name.clone(), given.by.clone(), at, given.digest.short().to_owned(), given.remark()]
+        });
+        rows.extend(given);
+        if group.given.is_empty() {
+            let nobody = ["-"; 3].map(str::to_owned);
+            let result = format!("{}, nobody approved", group.asked());
+            rows.push([name].into_iter().chain(nobody).chain([result]).collect());
+        }
+    }
+    let rejected = report.rejected.as_ref().map(|rejected| {
+        let why = rejected.why.as_deref().unwrap_or("no reason was given");
+        format!("Rejected by {}: {why}\n", rejected.by)
+    });
+    if rows.is_empty() {
+        return rejected.unwrap_or_default();
+    }
+    let heads = ["group", "who", "when (UTC)", "plan", "result"];
+    format!("\n{}{}", table(Output::Table, &heads, rows), rejected.unwrap_or_default())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]

@@ -109,6 +109,12 @@ impl Engine {
         assess(&self.pair, &observation, history)
     }
 
+    /// As [`Engine::inspect`], and looks at releases, embargoes, settings and schedules. Changes nothing.
+    pub async fn inspect_all(&self, environments: &[Environment], history: &PairState) -> Snapshot {
+        let observation = look_at_all(&self.pair, &self.ports, environments, Depth::Preflight).await;
+        assess(&self.pair, &observation, history)
+    }
+
     /// As [`Engine::observe`], and tries whether every credential can write and the stand-by passes its checks. Changes nothing.
     pub async fn preflight(&self, environments: &[Environment], history: &PairState) -> Snapshot {
         self.preflight_of(environments, history, None).await

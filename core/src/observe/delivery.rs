@@ -13,6 +13,9 @@ use crate::model::{
 };
 use crate::port::{EmbargoView, Ports, Reading, ReleaseView, SettingView};
 
+/// What to do about what says the other role.
+const SET_RIGHT: &str = "every swap sets it right, and after a failover `swap-roles --reprotect`";
+
 /// One setting of one side as understood. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SettingState {
@@ -228,7 +231,8 @@ impl Heard<'_> {
                     self.side
                 );
                 let place = Place::Setting { setting: setting.clone() };
-                self.findings.push(Finding::warning(FindingKind::SettingOfOtherRole, place, message));
+                let finding = Finding::warning(FindingKind::SettingOfOtherRole, place, message);
+                self.findings.push(finding.suggest(Some(SET_RIGHT.to_owned())));
             }
             (Some(_), Some(_) | None) => {}
         }
@@ -298,7 +302,8 @@ impl Heard<'_> {
             self.side
         );
         let place = Place::Environment { environment: environment.name.clone() };
-        self.findings.push(Finding::warning(FindingKind::ScheduleOfOtherRole, place, message));
+        let finding = Finding::warning(FindingKind::ScheduleOfOtherRole, place, message);
+        self.findings.push(finding.suggest(Some(SET_RIGHT.to_owned())));
     }
 
     fn denied(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::steps::{stage, step};
-use super::{PlanError, Request, Shift, Stage};
+use super::{PlanError, Request, Shift, Stage, Waiver};
 use crate::action::{Action, Gate, PlannedCheck, Soak, Window, milliseconds};
 use crate::model::{EnvironmentName, Group, Pair, SwapPolicy};
 
@@ -29,7 +29,8 @@ pub(super) fn gate_stage(
     request: &Request,
     shifts: &[Shift],
 ) -> Result<Option<Stage>, PlanError> {
-    let groups = groups(pair, shifts);
+    let skipped = |group: &Group| request.waivers.contains(&Waiver::Approval(group.name.clone()));
+    let groups: Vec<Group> = groups(pair, shifts).into_iter().filter(|group| !skipped(group)).collect();
     let windows = windows(pair, request, shifts)?;
     if groups.is_empty() && windows.is_empty() {
         return Ok(None);
@@ -44,6 +45,23 @@ pub(super) fn gate_stage(
     let by_requester = approvals().all(|approval| approval.by_requester || approval.groups.is_empty());
     let gate = Gate { groups, by_requester, windows, expire_ms: milliseconds(expire) };
     Ok(stage(title, [step("gate", Action::Gate(gate), GATE_DEADLINE)]))
+}
+
+/// Whoever is left out must be somebody who would be asked.
+pub(super) fn refuse_unknown_groups(
+    pair: &Pair,
+    request: &Request,
+    shifts: &[Shift],
+) -> Result<(), PlanError> {
+    let known = groups(pair, shifts);
+    let mut left_out = request.waivers.iter().filter_map(Waiver::group);
+    match left_out.find(|group| known.iter().all(|asked| asked.name != **group)) {
+        Some(group) => {
+            let known = known.into_iter().map(|asked| asked.name).collect();
+            Err(PlanError::NoSuchGroup { group: group.clone(), known })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The groups of every environment; one that several name counts once, as strictly as the strictest.
@@ -62,7 +80,7 @@ fn groups(pair: &Pair, shifts: &[Shift]) -> Vec<Group> {
 fn windows(pair: &Pair, request: &Request, shifts: &[Shift]) -> Result<Vec<Window>, PlanError> {
     let mut open: Option<Vec<Window>> = request.at.map(|at| vec![Window { opens: at, closes: None }]);
     for (environment, policy) in policies(pair, shifts) {
-        if policy.windows.is_empty() {
+        if policy.windows.is_empty() || request.waivers.contains(&Waiver::Window) {
             continue;
         }
         let of_environment = request.windows.get(environment).cloned().unwrap_or_default();

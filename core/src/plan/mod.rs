@@ -8,6 +8,7 @@ mod drill;
 mod failover;
 mod finalize;
 mod gate;
+mod in_line;
 mod planner;
 mod rehearsal;
 mod release;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::drill::drill;
 use super::finalize::finalize;
+use super::gate::refuse_unknown_groups;
 use super::rehearsal::refuse_unrehearsed;
 use super::steps::{Names, lower_stages, restore_stage};
 use super::swap::swap;
@@ -28,6 +29,7 @@ pub fn plan(
             refuse_unfit(snapshot, history, request)?;
             refuse_without_releases(pair, snapshot, request)?;
             let shifts = shifts_of_switchover(pair, snapshot, history, request)?;
+            refuse_unknown_groups(pair, request, &shifts)?;
             let plan = swap(pair, snapshot, history, request, shifts)?;
             refuse_unrehearsed(pair, history, &plan)?;
             plan
@@ -109,7 +111,7 @@ pub(super) fn left_part_way<'a>(history: &'a PairState, environment: &Environmen
 }
 
 /// Whether a run is over and moved names, or some of them.
-fn moved_names(run: &RunState) -> bool {
+pub(super) fn moved_names(run: &RunState) -> bool {
     let outcome = run.finished.map(|(outcome, _)| outcome);
     let moved = match outcome {
         Some(Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Abandoned) => true,
@@ -145,12 +147,21 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
             matches!(finding.place, Place::StatusPage { .. }) && request.intent == Intent::Revert;
         expected || on_the_way_back
     };
-    let waived = |finding: &Finding| {
-        finding.kind == FindingKind::CheckFailed && request.waivers.contains(&Waiver::Checks)
-    };
+    let waived = |finding: &Finding| waives(finding).is_some_and(|waiver| request.waivers.contains(&waiver));
     let stops = |finding: &&Finding| !explained(finding) && !waived(finding);
     let errors: Vec<Finding> = snapshot.errors().filter(stops).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
+}
+
+/// What would have to be left out for a finding to stop nothing.
+fn waives(finding: &Finding) -> Option<Waiver> {
+    let of_page = matches!(finding.place, Place::StatusPage { .. });
+    let known = [
+        (finding.kind == FindingKind::CheckFailed, Waiver::Checks),
+        (finding.kind == FindingKind::ReleaseUnfit, Waiver::Deployment),
+        (of_page, Waiver::StatusPages),
+    ];
+    known.into_iter().find_map(|(stops, waiver)| stops.then_some(waiver))
 }
 
 fn names_a_target(request: &Request) -> bool {

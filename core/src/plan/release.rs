@@ -1,10 +1,10 @@
 //! The stages around a swap that are about releases: embargo, deployment, settings, schedules, and what closes a release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::steps::{stage, step};
-use super::{Shift, Stage, Step};
+use super::{Shift, Stage, Step, Waiver};
 use crate::action::{
     Action, ChangeSettings, Deploy, PlannedSchedule, PlannedSetting, Rule, SetEmbargo, SwitchSchedules,
 };
@@ -12,7 +12,7 @@ use crate::model::{Activity, Environment, EnvironmentName, Pair, ReleaseName, Ro
 use crate::observe::Snapshot;
 
 /// How long a change at a side's delivery may take, unclear answers and second tries included.
-const CHANGE_DEADLINE: Duration = Duration::from_secs(300);
+pub(super) const CHANGE_DEADLINE: Duration = Duration::from_secs(300);
 /// How long a deployment may take, from its order to its end.
 const DEPLOY_DEADLINE: Duration = Duration::from_secs(2 * 3600);
 
@@ -38,7 +38,7 @@ impl<'a> Deliveries<'a> {
         made.map(|made| Step { undo, ..made })
     }
 
-    fn lift(&self, side: &SideName, environment: &EnvironmentName) -> Option<Step> {
+    pub(super) fn lift(&self, side: &SideName, environment: &EnvironmentName) -> Option<Step> {
         self.snapshot.deliveries.get(side)?.embargoes.get(environment)?;
         let lifted = SetEmbargo { side: side.clone(), environment: environment.clone(), rule: Rule::Lifted };
         step(
@@ -48,7 +48,12 @@ impl<'a> Deliveries<'a> {
         )
     }
 
-    fn switch(&self, side: &SideName, environment: &EnvironmentName, to: Activity) -> Option<Step> {
+    pub(super) fn switch(
+        &self,
+        side: &SideName,
+        environment: &EnvironmentName,
+        to: Activity,
+    ) -> Option<Step> {
         let known = self.snapshot.deliveries.get(side)?.schedules.get(environment)?;
         let of_other = known.iter().filter(|schedule| schedule.activity != to);
         let schedules: Vec<PlannedSchedule> = of_other
@@ -67,9 +72,11 @@ impl<'a> Deliveries<'a> {
     }
 
     /// Before anything: nobody deploys to production, and the stand-by starts nothing by itself.
-    pub(super) fn quiet(&self, shifts: &[Shift]) -> Option<Stage> {
-        let embargoes = shifts.iter().map(|shift| self.impose(&shift.from, &shift.environment));
-        let pauses = shifts.iter().map(|shift| {
+    pub(super) fn quiet(&self, shifts: &[Shift], waivers: &BTreeSet<Waiver>) -> Option<Stage> {
+        let unless = |waiver: &Waiver| if waivers.contains(waiver) { &[] } else { shifts };
+        let embargoes = unless(&Waiver::Embargo).iter();
+        let embargoes = embargoes.map(|shift| self.impose(&shift.from, &shift.environment));
+        let pauses = unless(&Waiver::Schedules).iter().map(|shift| {
             let paused = self.switch(&shift.to, &shift.environment, Activity::Paused)?;
             let undo =
                 paused.action.as_switch_schedules().map(|done| Action::SwitchSchedules(done.inverse()));
@@ -146,7 +153,7 @@ impl<'a> Deliveries<'a> {
         stage("Lift the embargo and resume the new stand-by's schedules", lifts.chain(resumed))
     }
 
-    fn imposed(&self, side: &SideName, environment: &EnvironmentName) -> bool {
+    pub(super) fn imposed(&self, side: &SideName, environment: &EnvironmentName) -> bool {
         let embargo = self.snapshot.deliveries.get(side).and_then(|view| view.embargoes.get(environment));
         embargo.is_some_and(|embargo| embargo.imposed.is_some())
     }

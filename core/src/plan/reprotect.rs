@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::in_line::in_line;
 use super::planner::{asked_for, finished, without_moves};
 use super::steps::{stage, step};
 use super::stores::Ordered;
@@ -32,16 +33,17 @@ pub(super) fn reprotect(
     let owed: Vec<Owed> =
         history.owed().into_iter().filter(|owed| environments.contains(&owed.environment)).collect();
     let mut plan = without_moves(pair, Intent::Reprotect, Vec::new());
-    if owed.is_empty() {
+    let in_line = in_line(pair, snapshot, history, &environments);
+    if owed.is_empty() && in_line.is_none() {
         return Ok(plan);
     }
     let returning = returning(pair, snapshot, &owed)?;
     let keeps = !request.waivers.contains(&Waiver::KeepDiverged);
-    plan.waivers = request.waivers.iter().copied().filter(|waiver| *waiver == Waiver::KeepDiverged).collect();
-    plan.stages = [freeze_stage(&returning), keep_stage(&returning).filter(|_| keeps), sync_stage(returning)]
-        .into_iter()
-        .flatten()
-        .collect();
+    plan.waivers =
+        request.waivers.iter().filter(|waiver| **waiver == Waiver::KeepDiverged).cloned().collect();
+    let kept = keep_stage(&returning).filter(|_| keeps);
+    let stages = [freeze_stage(&returning), kept, sync_stage(returning), in_line];
+    plan.stages = stages.into_iter().flatten().collect();
     finished(pair, snapshot, history, plan)
 }
 

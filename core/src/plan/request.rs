@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Intent, Loss, Waiver};
 use crate::action::Window;
 use crate::journal::Owed;
-use crate::model::{EnvironmentName, PairError, ReleaseName, RunId, SideName, StoreRef};
+use crate::model::{EnvironmentName, GroupName, PairError, ReleaseName, RunId, SideName, StoreRef};
 use crate::observe::Finding;
 
 /// What somebody asks for.
@@ -27,7 +27,7 @@ pub struct Request {
     pub at: Option<Timestamp>,
     /// The next maintenance windows of those environments that have some, in order.
     pub windows: BTreeMap<EnvironmentName, Vec<Window>>,
-    /// The gates that shall be open.
+    /// The gates that shall be open, and the steps that are left out.
     pub waivers: BTreeSet<Waiver>,
     /// For a failover: how much time's writes may be lost.
     pub accept_loss: Option<Duration>,
@@ -94,6 +94,14 @@ pub enum PlanError {
     /// Both sides must be able to run a release.
     #[error("a release was asked for, and {0} has no releases: configure `delivery` for both sides")]
     NoReleases(String),
+    /// A group was to be left out that nobody asks.
+    #[error("nobody asks the group {group} before this; asked are: {}", if .known.is_empty() { "none".to_owned() } else { names(.known) })]
+    NoSuchGroup {
+        /// The group.
+        group: GroupName,
+        /// Those that are asked.
+        known: Vec<GroupName>,
+    },
     /// No maintenance window opens.
     #[error("no maintenance window of {0} opens at the time that was asked for")]
     NoWindow(EnvironmentName),
@@ -145,6 +153,10 @@ pub enum PlanError {
     /// The planner made a plan that breaks a safety rule: a fault of this program, and nothing was done.
     #[error("the plan breaks a safety rule and was thrown away: {}", list(.0))]
     Unsafe(Vec<super::Violation>),
+}
+
+fn names(groups: &[GroupName]) -> String {
+    groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {

@@ -29,6 +29,7 @@ pub(super) fn swap(
     let unchecked = plan.waivers.contains(&Waiver::Checks);
     plan.pivot = swap.steps.first().map(|step| step.id.clone());
     plan.notes = notes(pair, &names, &stores);
+    plan.notes.extend(not_deployed(&plan, snapshot));
     let deliveries = Deliveries { pair, snapshot };
     let after = [
         stores.fence(),
@@ -36,7 +37,7 @@ pub(super) fn swap(
         read_back_stage(pair, snapshot, &names, &plan.shifts, beside_read_back(&plan, &deliveries, &stores))
             .map(|stage| forgiving(stage, unchecked)),
         hold_stage(pair, &names, &plan.shifts),
-        soak(pair, snapshot, &plan.shifts),
+        if plan.waivers.contains(&Waiver::Soak) { None } else { soak(pair, snapshot, &plan.shifts) },
         // A release is closed by its finalize.
         if plan.release.is_none() { deliveries.reopen(&plan.shifts) } else { None },
         restore_stage(&names, history),
@@ -63,10 +64,11 @@ fn until_last_syncs(
     let deploy = plan
         .release
         .as_ref()
+        .filter(|_| !plan.waivers.contains(&Waiver::Deployment))
         .and_then(|release| deliveries.deploy(release, "Deploy the release to the stand-by", targets));
     let gate =
         if plan.intent == Intent::Switchover { gate_stage(pair, request, &plan.shifts)? } else { None };
-    let mut stages = vec![deliveries.quiet(&plan.shifts), deploy];
+    let mut stages = vec![deliveries.quiet(&plan.shifts, &plan.waivers), deploy];
     if gate.is_some() {
         stages.extend([stores.for_review(), check("check stand-by for review"), gate]);
     }
@@ -108,6 +110,18 @@ fn pivot_stage(names: &Names, stores: &Stores<'_>) -> Option<Stage> {
         None if stores.all_moved() => None,
         None => Some(Stage { title: "Let the new production take writes".to_owned(), steps: stores.thaws() }),
     }
+}
+
+/// What the stand-by runs where a release is not deployed there.
+fn not_deployed(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
+    let Some(release) = plan.release.as_ref().filter(|_| plan.waivers.contains(&Waiver::Deployment)) else {
+        return Vec::new();
+    };
+    let others = plan.shifts.iter().filter_map(|Shift { environment, to, .. }| {
+        let runs = snapshot.release(to, environment).filter(|runs| *runs != release)?;
+        Some(format!("{release} is not deployed: in {environment} users get {runs}, which side {to} runs"))
+    });
+    others.collect()
 }
 
 fn notes(pair: &Pair, names: &Names, stores: &Stores<'_>) -> Vec<String> {

@@ -1,12 +1,14 @@
-//! The safety gates that a person may open, each by its own name.
+//! The safety gates that a person may open, and the steps that a person may leave out, each by its own name.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A gate that somebody opened by its own flag, with a reason. A plan holds those that it was made with, so its digest and the journal
-/// say which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+use crate::model::GroupName;
+
+/// A gate that somebody opened, or a step that somebody left out, by its own flag and with a reason. A plan holds those that it was made
+/// with, so its digest and the journal say which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiver {
     /// A side takes production without having passed its checks; afterwards a check that fails is an exception in the report and stops
@@ -16,25 +18,59 @@ pub enum Waiver {
     UnfinishedCopy,
     /// A reprotect writes over what diverged on the lost side without keeping it.
     KeepDiverged,
+    /// A swap lays no embargo on production.
+    Embargo,
+    /// A swap leaves running what the stand-by starts by the clock.
+    Schedules,
+    /// A release is taken into production as the stand-by has it: it is not deployed there.
+    Deployment,
+    /// A swap does not ask this group.
+    Approval(GroupName),
+    /// A swap waits for no window; a moment that was named still holds.
+    Window,
+    /// A swap ends without having watched the new production.
+    Soak,
+    /// A swap sets out whatever vendors' status pages say.
+    StatusPages,
 }
 
 impl Waiver {
-    /// What is not waited for, in words.
-    pub fn meaning(self) -> &'static str {
-        match self {
+    /// The group that is not asked, if it is that.
+    pub fn group(&self) -> Option<&GroupName> {
+        if let Self::Approval(group) = self { Some(group) } else { None }
+    }
+
+    /// What is left out or not waited for, in words.
+    pub fn meaning(&self) -> String {
+        let words = match self {
             Self::Checks => "the checks of the side that takes production",
             Self::UnfinishedCopy => "a copy of the data that is whole",
             Self::KeepDiverged => "keeping what diverged on the lost side",
-        }
+            Self::Embargo => "the change embargo on production",
+            Self::Schedules => "the pause of the stand-by's schedules",
+            Self::Deployment => "the deployment of the release to the stand-by",
+            Self::Approval(group) => return format!("the approval of {group}"),
+            Self::Window => "the window",
+            Self::Soak => "watching the new production",
+            Self::StatusPages => "what vendors' status pages say",
+        };
+        words.to_owned()
     }
 }
 
 impl fmt::Display for Waiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Checks => "checks",
-            Self::UnfinishedCopy => "unfinished copy",
-            Self::KeepDiverged => "keep diverged",
-        })
+        match self {
+            Self::Checks => f.pad("checks"),
+            Self::UnfinishedCopy => f.pad("unfinished copy"),
+            Self::KeepDiverged => f.pad("keep diverged"),
+            Self::Embargo => f.pad("embargo"),
+            Self::Schedules => f.pad("schedules"),
+            Self::Deployment => f.pad("deployment"),
+            Self::Approval(group) => write!(f, "approval of {group}"),
+            Self::Window => f.pad("window"),
+            Self::Soak => f.pad("soak"),
+            Self::StatusPages => f.pad("status pages"),
+        }
     }
 }

@@ -19,6 +19,7 @@ pub fn run_report(report: &Report) -> String {
     // Writing to a string cannot fail.
     let _ = heading(&mut text, report);
     let _ = figures(&mut text, report);
+    decided(&mut text, report);
     if !report.names.is_empty() {
         text.push_str("\n## Names\n\n| name | servers | served everywhere after |\n| -- | -- | -- |\n");
         for name in &report.names {
@@ -35,6 +36,29 @@ pub fn run_report(report: &Report) -> String {
         row(&mut text, &[&at, &took, &line.what, &line.result]);
     }
     text
+}
+
+/// Who approved what, and who stopped it.
+fn decided(text: &mut String, report: &Report) {
+    if report.approvals.is_empty() && report.rejected.is_none() {
+        return;
+    }
+    text.push_str(
+        "\n## Approvals\n\n| group | who | when (UTC) | plan | result |\n| -- | -- | -- | -- | -- |\n",
+    );
+    for group in &report.approvals {
+        for given in &group.given {
+            let (at, digest) = (given.at.strftime("%F %T").to_string(), given.digest.short());
+            row(text, &[group.group.as_str(), &given.by, &at, digest, &given.remark()]);
+        }
+        if group.given.is_empty() {
+            row(text, &[group.group.as_str(), "-", "-", "-", &format!("{}, nobody approved", group.asked())]);
+        }
+    }
+    if let Some(rejected) = &report.rejected {
+        let why = rejected.why.as_deref().unwrap_or("no reason was given");
+        row(text, &["-", &rejected.by, "-", report.digest.short(), &format!("rejected: {why}")]);
+    }
 }
 
 fn heading(text: &mut String, report: &Report) -> std::fmt::Result {

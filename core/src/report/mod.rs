@@ -1,6 +1,7 @@
 //! What a run did, told from its journal alone.
 
 mod announcement;
+mod approvals;
 mod losses;
 mod markdown;
 mod recovery;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use announcement::announcement;
+pub use approvals::{Given, GroupReport, Rejection};
 pub use losses::{KeptData, LossWindow};
 pub use markdown::run_report;
 pub use recovery::{Expected, Recovery};
@@ -54,6 +56,12 @@ pub struct Report {
     /// The gates that were opened for it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub waivers: BTreeSet<Waiver>,
+    /// Who approved it, group by group; only of a run that asked somebody, or left somebody out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<GroupReport>,
+    /// Who said that it must not happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejection>,
     /// Who worked on it, in order.
     pub holders: Vec<String>,
     /// When it began.
@@ -104,6 +112,8 @@ impl Report {
             digest: run.digest.clone(),
             reason: run.reason.clone(),
             waivers: run.plan.waivers.clone(),
+            approvals: approvals::approvals(run),
+            rejected: approvals::rejection(run),
             holders: run.holders.iter().map(ToString::to_string).collect(),
             started: run.started,
             ended: run.finished.map_or(run.last, |(_, at)| at),

@@ -1,6 +1,7 @@
 //! Gates that a person opens by name.
 
 use switchover::journal::Outcome;
+use switchover::model::StatusGate;
 use switchover::plan::{Intent, PlanError, Request, Waiver};
 use switchover_tests::fake::Health;
 
@@ -19,6 +20,23 @@ fn a_side_that_fails_its_checks_takes_production_only_if_somebody_said_so() {
     assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{end:?}");
     assert!(desk.swapped());
     assert_eq!(desk.report().waivers, [Waiver::Checks].into());
+}
+
+#[test]
+fn trouble_at_a_vendor_is_passed_only_by_its_own_name() {
+    let mut world = small();
+    let page = world.add_status_page("cloudflare", StatusGate::Gate);
+    let desk = Desk::new(world);
+    page.set(Health::Wrong("major trouble".to_owned()));
+    let asked = |waivers: &[Waiver]| Request {
+        waivers: waivers.iter().cloned().collect(),
+        ..ask(Intent::Switchover)
+    };
+    let others = asked(&[Waiver::Checks, Waiver::Embargo, Waiver::Soak]);
+    assert!(matches!(desk.plan(&others), Err(PlanError::Unfit(found)) if found.len() == 1));
+    let end = desk.world.run(desk.process().perform(&asked(&[Waiver::StatusPages]))).unwrap();
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    assert_eq!(desk.report().waivers, [Waiver::StatusPages].into());
 }
 
 #[test]

@@ -180,7 +180,11 @@ impl<'a> Checker<'a> {
             self.frozen_and_kept(place, step, &sync.store, sync.direction.to());
         }
         let only = self.plan.steps().all(|step| is_of_reprotect(&step.action));
-        self.require(only, self.plan.intent, "a reprotect freezes, keeps and syncs, and does nothing else");
+        self.require(
+            only,
+            self.plan.intent,
+            "a reprotect freezes, keeps, syncs and brings into line, and does nothing else",
+        );
     }
 
     fn frozen_and_kept(&mut self, place: usize, step: &Step, store: &StoreRef, side: &SideName) {
@@ -209,7 +213,12 @@ impl<'a> Checker<'a> {
 
 fn is_of_reprotect(action: &Action) -> bool {
     match action {
-        Action::FreezeStore(_) | Action::KeepData(_) | Action::SyncStore(_) => true,
+        Action::FreezeStore(_)
+        | Action::KeepData(_)
+        | Action::SyncStore(_)
+        | Action::SetEmbargo(_)
+        | Action::SwitchSchedules(_)
+        | Action::ChangeSettings(_) => true,
         Action::ChangeRecords(_)
         | Action::AwaitRecords(_)
         | Action::RunChecks(_)
@@ -220,9 +229,6 @@ fn is_of_reprotect(action: &Action) -> bool {
         | Action::TakeOver(_)
         | Action::FenceLost(_)
         | Action::Deploy(_)
-        | Action::SetEmbargo(_)
-        | Action::SwitchSchedules(_)
-        | Action::ChangeSettings(_)
         | Action::Gate(_)
         | Action::Soak(_)
         | Action::Announce(_)

@@ -3,6 +3,8 @@
 mod announce;
 mod drill;
 mod failover;
+mod in_line;
+mod left_out;
 mod release;
 mod stores;
 mod swap;
@@ -50,6 +52,7 @@ pub fn verify(pair: &Pair, snapshot: &Snapshot, history: &PairState, plan: &Plan
     checker.nothing_to_what_is_owed();
     checker.data();
     checker.releases();
+    checker.nothing_left_out();
     checker.drill();
     checker.telling();
     checker.violations
@@ -78,9 +81,20 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether somebody opened that gate, or left that step out.
+    fn waives(&self, waiver: &Waiver) -> bool {
+        self.plan.waivers.contains(waiver)
+    }
+
+    /// Whether the intent of the plan lets a step fail.
+    fn may_be_left(&self, action: &Action) -> bool {
+        let brings = self.plan.intent == Intent::Reprotect && in_line::brings_into_line(action);
+        brings || self.plan.intent == Intent::Drill
+    }
+
     /// Whether somebody opened the gate that a step is.
     fn is_waived(&self, action: &Action) -> bool {
-        action.as_run_checks().is_some() && self.plan.waivers.contains(&Waiver::Checks)
+        action.as_run_checks().is_some() && self.waives(&Waiver::Checks)
     }
 
     fn zone_changes(&self) -> impl Iterator<Item = (usize, &'a ChangeRecords)> + use<'a> {
@@ -98,11 +112,11 @@ impl<'a> Checker<'a> {
             self.require(ids.insert(&step.id), &step.id, "every step has an id of its own");
             self.require(step.deadline_ms > 0, &step.id, "every step has a deadline");
             let may_fail =
-                may_fail(&step.action) || self.is_waived(&step.action) || plan.intent == Intent::Drill;
+                may_fail(&step.action) || self.is_waived(&step.action) || self.may_be_left(&step.action);
             self.require(
                 step.on_failure == OnFailure::Stop || may_fail,
                 &step.id,
-                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people and a step of a drill may fail without stopping the run",
+                "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people, what a reprotect brings into line and a step of a drill may fail without stopping the run",
             );
         }
         for stage in &plan.stages {

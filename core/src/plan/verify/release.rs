@@ -7,11 +7,14 @@ use crate::action::{
     Action, ChangeSettings, Deploy, Gate, PlannedSetting, Rule, SetEmbargo, SwitchSchedules,
 };
 use crate::model::{Activity, EnvironmentName, Role, SideName};
-use crate::plan::{Intent, Shift, Step};
+use crate::plan::{Intent, Shift, Step, Waiver};
 use crate::port::SyncPurpose;
 
 impl<'a> Checker<'a> {
-    fn delivered<T>(&self, wanted: impl Fn(&'a Action) -> Option<&'a T>) -> Vec<(usize, &'a Step, &'a T)> {
+    pub(super) fn delivered<T>(
+        &self,
+        wanted: impl Fn(&'a Action) -> Option<&'a T>,
+    ) -> Vec<(usize, &'a Step, &'a T)> {
         let stages = self.plan.stages.iter().enumerate();
         let steps = stages.flat_map(|(place, stage)| stage.steps.iter().map(move |step| (place, step)));
         steps.filter_map(|(place, step)| Some((place, step, wanted(&step.action)?))).collect()
@@ -29,7 +32,8 @@ impl<'a> Checker<'a> {
             }
             // Its own rules are stricter.
             Intent::Drill => {}
-            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover | Intent::Reprotect => {
+            Intent::Reprotect => self.in_line(),
+            Intent::Prepare | Intent::RestoreTtl | Intent::Sync | Intent::Failover => {
                 let delivers = |action: &Action| match action {
                     Action::Deploy(_)
                     | Action::SetEmbargo(_)
@@ -80,14 +84,15 @@ impl<'a> Checker<'a> {
             let before = self.plan.pivot_stage().is_none_or(|pivot| *place < pivot);
             self.require(before, &step.id, "a release is deployed before users are moved");
             self.require(
-                self.is_under_embargo(*place, deploy),
+                self.is_under_embargo(*place, deploy) || self.waives(&Waiver::Embargo),
                 &step.id,
                 "production is under embargo before anything is deployed",
             );
             let named = self.plan.release.as_ref() == Some(&deploy.release);
             self.require(named, &step.id, "a plan deploys the release that it names");
         }
-        if self.plan.release.is_some() && !self.plan.is_empty() {
+        let deploys_none = self.waives(&Waiver::Deployment) && deploys.is_empty();
+        if self.plan.release.is_some() && !self.plan.is_empty() && !deploys_none {
             for shift in &self.plan.shifts {
                 let some = deploys.iter().any(|(_, _, deploy)| deploy.environment == shift.environment);
                 self.require(some, &shift.environment, "a release reaches every environment of its plan");
@@ -106,7 +111,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn has_embargo(&self, side: &SideName, environment: &EnvironmentName) -> bool {
+    pub(super) fn has_embargo(&self, side: &SideName, environment: &EnvironmentName) -> bool {
         let view = self.snapshot.deliveries.get(side);
         view.is_some_and(|view| view.embargoes.contains_key(environment))
     }
@@ -228,7 +233,8 @@ impl<'a> Checker<'a> {
                             && asked.needed >= group.needed
                     })
                 };
-                let asked = gates.iter().any(|(_, _, gate)| asks(gate));
+                let asked = gates.iter().any(|(_, _, gate)| asks(gate))
+                    || self.waives(&Waiver::Approval(group.name.clone()));
                 self.require(
                     asked,
                     &group.name,
@@ -238,7 +244,7 @@ impl<'a> Checker<'a> {
             let windows = !environment.policy.windows.is_empty();
             let waits = gates.iter().any(|(_, _, gate)| !gate.windows.is_empty());
             self.require(
-                !windows || waits,
+                !windows || waits || self.waives(&Waiver::Window),
                 &shift.environment,
                 "an environment that has windows is swapped in one of them",
             );

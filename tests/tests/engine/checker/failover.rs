@@ -22,7 +22,10 @@ fn live(request: Request) -> Request {
 }
 
 fn lost_world() -> World {
-    let world = world();
+    gone(world())
+}
+
+pub(super) fn gone(world: World) -> World {
     world.clock.advance(Duration::from_secs(3_600));
     lose(&world, Absence::Gone, AddressFault::Unavailable, &Health::Down);
     world
@@ -41,13 +44,17 @@ fn of_failover() -> Bench {
 }
 
 fn of_reprotect() -> Bench {
-    let desk = Desk::unguarded(lost_world());
+    reprotecting(&Desk::unguarded(lost_world()))
+}
+
+/// The reprotect after a failover of the live environment.
+pub(super) fn reprotecting(desk: &Desk) -> Bench {
     let end = desk.world.run(desk.process().fail_over(&live(failover()))).unwrap();
     assert!(end.outcome.is_some());
     find(&desk.world);
     let history = desk.state();
     let process = desk.process();
-    let snapshot = desk.world.run(process.engine.inspect(&desk.world.pair.environments, &history));
+    let snapshot = desk.world.run(process.engine.inspect_all(&desk.world.pair.environments, &history));
     let plan = plan(&desk.world.pair, &snapshot, &history, &live(ask(Intent::Reprotect))).unwrap();
     Bench { pair: desk.world.pair.clone(), snapshot, history, plan }
 }
@@ -234,7 +241,7 @@ mutations! {
         })?.purpose = SyncPurpose::Final;
         Some(())
     };
-    Reprotect, "a wait that nobody asked for", "a reprotect freezes, keeps and syncs, and does nothing else", |bench| {
+    Reprotect, "a wait that nobody asked for", "a reprotect freezes, keeps, syncs and brings into line, and does nothing else", |bench| {
         push(bench, "wait", Action::Hold(Hold { old_ttl_ms: 1, margin_ms: 0 }), OnFailure::Stop);
         Some(())
     };

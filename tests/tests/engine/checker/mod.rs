@@ -3,6 +3,8 @@
 mod case;
 mod drill;
 mod failover;
+mod in_line;
+mod left_out;
 mod mutation;
 mod property;
 mod releases;

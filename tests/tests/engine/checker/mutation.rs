@@ -138,7 +138,7 @@ const SIDE_BY_SIDE: &str = "all zones are swapped side by side in one stage";
 const OPPOSITE: &str = "what undoes a step is its exact opposite";
 const RIGHT_SIDE: &str = "after the swap a name leads to the side of its role";
 const CHECKS: &str = "a side passes its checks before it takes production";
-const ONLY_RESOLVERS: &str = "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people and a step of a drill may fail without stopping the run";
+const ONLY_RESOLVERS: &str = "only a question to public resolvers, a fence of a lost side, a sync that is not the last, a waived check, what only tells people, what a reprotect brings into line and a step of a drill may fail without stopping the run";
 
 macro_rules! mutations {
     ($($of:ident, $called:literal, $rule:expr, $apply:expr;)*) => {

@@ -17,7 +17,7 @@ fn release(text: &str) -> ReleaseName {
 }
 
 /// A small pair with a delivery on both sides, a setting, a schedule, a database, and a group that must approve.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = unprepared();
     world.add_store("live", "database", Method::Streaming);
     world.add_deliveries();
@@ -30,7 +30,7 @@ fn world() -> World {
 }
 
 /// Somebody must approve, in a window.
-fn guarded(mut world: World) -> World {
+pub(super) fn guarded(mut world: World) -> World {
     let policy = &mut world.pair.environments[0].policy;
     let business = GroupName::new("business").unwrap();
     policy.approval.groups = vec![Group { name: business, members: ["bob".to_owned()].into(), needed: 1 }];
@@ -42,7 +42,7 @@ fn guarded(mut world: World) -> World {
     world
 }
 
-fn request(intent: Intent) -> Request {
+pub(super) fn request(intent: Intent) -> Request {
     let window = Window { opens: "2026-11-22T02:00:00Z".parse().unwrap(), closes: None };
     match intent {
         Intent::Switchover => Request {
@@ -123,7 +123,7 @@ fn shield(bench: &mut Bench, side: SideName) -> Option<()> {
     Some(())
 }
 
-fn drop_step(plan: &mut Plan, wanted: impl Fn(&Action) -> bool) -> Option<()> {
+pub(super) fn drop_step(plan: &mut Plan, wanted: impl Fn(&Action) -> bool) -> Option<()> {
     let stage = plan.stages.iter_mut().find(|stage| stage.steps.iter().any(|step| wanted(&step.action)))?;
     stage.steps.retain(|step| !wanted(&step.action));
     plan.stages.retain(|stage| !stage.steps.is_empty());

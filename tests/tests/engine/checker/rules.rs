@@ -7,7 +7,7 @@ use switchover::plan::{Intent, verify};
 
 use super::case::{Case, Spec, request};
 use super::mutation::{Bench, MUTATIONS, Mutation};
-use super::{drill, failover, releases, stores, telling};
+use super::{drill, failover, in_line, left_out, releases, stores, telling};
 
 /// Two environments, two zones, every kind of record, some TTLs lowered ahead.
 pub(super) fn example() -> Case {
@@ -64,7 +64,10 @@ fn every_broken_plan_is_refused_by_the_rule_it_breaks_and_by_no_other() {
     let of_drills = drill::MUTATIONS.iter().map(|mutation| (mutation, drill::mutated(mutation)));
     let of_telling = telling::MUTATIONS.iter().map(|mutation| (mutation, telling::mutated(mutation)));
     let of_failovers = failover::MUTATIONS.iter().map(|mutation| (mutation, failover::mutated(mutation)));
+    let of_left_out = left_out::MUTATIONS.iter().map(|mutation| (mutation, left_out::mutated(mutation)));
     let others = of_stores.chain(of_releases).chain(of_drills).chain(of_telling).chain(of_failovers);
+    let in_line = in_line::MUTATIONS.iter().map(|mutation| (mutation, in_line::mutated(mutation)));
+    let others = others.chain(of_left_out).chain(in_line);
     for (mutation, bench) in benches.chain(others) {
         let rules = broken(&bench);
         if rules != [mutation.rule].into() {
@@ -84,6 +87,8 @@ fn rules_of_the_checker() -> BTreeSet<String> {
         include_str!("../../../../core/src/plan/verify/release.rs"),
         include_str!("../../../../core/src/plan/verify/drill.rs"),
         include_str!("../../../../core/src/plan/verify/failover.rs"),
+        include_str!("../../../../core/src/plan/verify/in_line.rs"),
+        include_str!("../../../../core/src/plan/verify/left_out.rs"),
     ];
     let lines = sources.into_iter().flat_map(str::lines);
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
@@ -94,7 +99,8 @@ fn rules_of_the_checker() -> BTreeSet<String> {
 #[test]
 fn no_rule_of_the_checker_is_without_a_plan_that_breaks_it() {
     let all = MUTATIONS.iter().chain(stores::MUTATIONS).chain(releases::MUTATIONS).chain(drill::MUTATIONS);
-    let all = all.chain(telling::MUTATIONS).chain(failover::MUTATIONS);
+    let all = all.chain(telling::MUTATIONS).chain(failover::MUTATIONS).chain(left_out::MUTATIONS);
+    let all = all.chain(in_line::MUTATIONS);
     let broken: BTreeSet<String> = all.map(|mutation| mutation.rule.to_owned()).collect();
     assert_eq!(broken, rules_of_the_checker());
     assert!(broken.len() > 30);

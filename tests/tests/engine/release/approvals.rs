@@ -2,6 +2,8 @@
 
 use super::*;
 use switchover::journal::{FailureKind, Seq, StepState};
+use switchover::plan::Waiver;
+use switchover::report::{Given, run_report};
 
 /// Begins a release, lets `meanwhile` happen after ten minutes at the gate, and runs to the end.
 fn waiting(desk: &Desk, meanwhile: impl AsyncFnOnce()) -> RunEnd {
@@ -206,4 +208,79 @@ fn what_was_written_while_people_were_asked_is_brought_over_before_writes_are_re
             brought.copied.as_of
         );
     }
+}
+
+/// Who approved, and whether it counted.
+type Voice = (String, Option<bool>);
+
+/// What a report says of each group: how many were asked, and who approved.
+fn reported(desk: &Desk) -> Vec<(String, Option<u32>, Vec<Voice>)> {
+    let report = desk.report();
+    let given = |given: &Given| {
+        assert_eq!(given.digest, report.digest);
+        (given.by.split(' ').next().unwrap().to_owned(), given.counted)
+    };
+    let groups = report.approvals.iter();
+    groups.map(|of| (of.group.to_string(), of.needed, of.given.iter().map(given).collect())).collect()
+}
+
+fn by(who: &str, counted: Option<bool>) -> Voice {
+    (who.to_owned(), counted)
+}
+
+#[test]
+fn a_report_says_who_approved_what_and_whether_it_counted() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {
+        let soon = desk.world.clock.now() + jiff::SignedDuration::from_secs(60);
+        let short = Remark::Approve { group: Some(group("business")), digest: None, expires: Some(soon) };
+        say(&desk, "carol", &short).await.unwrap();
+        desk.world.clock.sleep(seconds(90)).await;
+        assert_eq!(reported(&desk)[0], ("business".to_owned(), Some(1), vec![by("carol", None)]));
+        let seen = Some("the search | works".to_owned());
+        desk.process_of("bob").engine.say(&approve("business"), seen).await.unwrap();
+        say(&desk, "dan", &approve("tech")).await.unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    let business = vec![by("carol", Some(false)), by("bob", Some(true))];
+    assert_eq!(
+        reported(&desk),
+        [
+            ("business".to_owned(), Some(1), business),
+            ("tech".to_owned(), Some(1), vec![by("dan", Some(true))]),
+        ]
+    );
+    let report = desk.report();
+    let section = run_report(&report);
+    let section = section.split("## Approvals").nth(1).unwrap().split("\n## ").next().unwrap();
+    let digest = report.digest.short();
+    assert_eq!(section.matches(digest).count(), 3, "{section}");
+    assert!(section.contains("counted; the search \\| works |"), "{section}");
+    assert!(section.contains("did not count; until "), "{section}");
+}
+
+#[test]
+fn a_report_says_who_was_not_asked_and_who_said_no() {
+    let desk = Desk::new(pair());
+    let left_out = Request { waivers: [Waiver::Approval(group("business"))].into(), ..of_release("v4.4.0") };
+    let process = desk.process();
+    let later = async {
+        desk.world.clock.sleep(seconds(600)).await;
+        let why = Some("the search is broken".to_owned());
+        desk.process_of("dan").engine.say(&Remark::Reject, why).await.unwrap();
+    };
+    let both = futures_util::future::join(process.perform(&left_out), later);
+    assert_eq!(desk.world.run(both).0.unwrap().outcome, Some(Outcome::Undone));
+    assert_eq!(
+        reported(&desk),
+        [("tech".to_owned(), Some(1), vec![]), ("business".to_owned(), None, vec![]),]
+    );
+    let text = run_report(&desk.report());
+    assert!(text.contains("| business | - | - | - | left out by name, nobody approved |"), "{text}");
+    assert!(text.contains("rejected: the search is broken |"), "{text}");
+    let rejected = desk.report().rejected.unwrap();
+    assert!(rejected.by.starts_with("dan "), "{rejected:?}");
+    let desk = Desk::new(unasked());
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    assert!(!run_report(&desk.report()).contains("Approvals"));
 }

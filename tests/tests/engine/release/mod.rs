@@ -4,6 +4,7 @@ mod approvals;
 mod deployments;
 mod ends;
 mod faults;
+mod in_line;
 
 use std::time::Duration;
 
