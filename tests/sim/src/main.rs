@@ -93,15 +93,12 @@ fn planted(arguments: &Arguments) -> ExitCode {
     let mut missed = 0;
     for plant in Plant::ALL {
         let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
-        match first_to_find(plant, seeds, arguments.threads) {
-            Some(found) => {
-                let what: String = found.violation.what.chars().take(160).collect();
-                println!("{plant:?}: seed {}: {what}", found.seed);
-            }
-            None => {
-                missed += 1;
-                println!("{plant:?}: NOT FOUND");
-            }
+        if let Some(found) = first_to_find(plant, seeds, arguments.threads) {
+            let what: String = found.violation.what.chars().take(160).collect();
+            println!("{plant:?}: seed {}: {what}", found.seed);
+        } else {
+            missed += 1;
+            println!("{plant:?}: NOT FOUND");
         }
     }
     println!("{} passed, {missed} failed", Plant::ALL.len() - missed);
