@@ -23,7 +23,9 @@ impl Scenario {
         let mut faults = faults(&mut dice, &shape);
         // A failover takes the lost side's addresses from the names, and so whatever somebody wrote there.
         faults.retain(|fault| !failing_over || !matches!(fault.trouble, Trouble::Edit(_)));
-        faults.iter_mut().for_each(|fault| forward(&shape, fault));
+        for fault in &mut faults {
+            forward(&shape, fault);
+        }
         if failing_over && dice.chance(80) {
             faults.push(loss(&mut dice));
         }
