@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::perform::doubling;
-use super::store::{IN_FLIGHT, failed, find, inspect, side};
+use super::store::{IN_FLIGHT, failed, find, inspect, side, without_renewals};
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
 use crate::model::{SideName, StoreRef};
@@ -113,7 +113,10 @@ impl Perform for Freezing<'_> {
             Ok(found) => found,
             Err(why) => return Acted::Refused(why),
         };
-        let _no_renewal_meanwhile = context.leases.lock().await;
+        let _no_renewal_meanwhile = match without_renewals(context).await {
+            Ok(alone) => alone,
+            Err(later) => return later,
+        };
         match found.freeze(&self.action.side, &order).await {
             Ok(()) => Acted::Accepted(Vec::new()),
             Err(error) => failed(&error),

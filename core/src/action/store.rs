@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::lock::MutexGuard;
+
 use super::{Acted, Context, Look};
 use crate::model::{SideName, StoreRef};
 use crate::port::{Access, DataError, Depth, Inspection, Store, StoreSide};
@@ -11,6 +13,25 @@ use crate::port::{Access, DataError, Depth, Inspection, Store, StoreSide};
 pub(super) const IN_FLIGHT: Duration = Duration::from_secs(5);
 /// How often long work looks whether somebody asked to stop.
 const GLANCE: Duration = Duration::from_millis(100);
+
+/// How long a call waits for a renewal that is under way. What was seen before it, and the entry that announces it, grow old meanwhile: a
+/// store may keep a renewal for minutes, and somebody else may have taken the pair by then.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits until no freeze is being renewed, and keeps any from being renewed until it is dropped.
+///
+/// # Errors
+///
+/// That it took too long: nothing may be called then before everything was looked at and announced once more.
+pub(super) async fn without_renewals<'c>(context: &Context<'c>) -> Result<MutexGuard<'c, ()>, Acted> {
+    let clock = &context.ports.clock;
+    let began = clock.monotonic();
+    let alone = context.leases.lock().await;
+    if clock.monotonic().saturating_sub(began) > PATIENCE {
+        return Err(Acted::Later("a freeze was being renewed for too long".to_owned()));
+    }
+    Ok(alone)
+}
 
 /// The store, or what to say where it is not connected.
 pub(super) fn find<'p>(context: &Context<'p>, store: &StoreRef) -> Result<&'p Arc<dyn Store>, String> {

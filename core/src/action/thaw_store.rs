@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::perform::doubling;
-use super::store::{IN_FLIGHT, failed, find, inspect, is_fenced, side, unseen};
+use super::store::{IN_FLIGHT, failed, find, inspect, is_fenced, side, unseen, without_renewals};
 use super::{Acted, Context, Look, Perform};
 use crate::model::{SideName, StoreRef};
 use crate::port::Access;
@@ -82,7 +82,10 @@ impl Perform for Thawing<'_> {
             Ok(found) => found,
             Err(why) => return Acted::Refused(why),
         };
-        let _no_renewal_meanwhile = context.leases.lock().await;
+        let _no_renewal_meanwhile = match without_renewals(context).await {
+            Ok(alone) => alone,
+            Err(later) => return later,
+        };
         match found.thaw(&self.action.side).await {
             Ok(()) => Acted::Accepted(Vec::new()),
             Err(error) => failed(&error),

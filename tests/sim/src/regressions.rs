@@ -20,6 +20,20 @@ pub const REGRESSIONS: &[Regression] = &[
                 frozen anew (fixed in core: whoever renews asks the journal first)",
     },
     Regression {
+        seed: 471,
+        found: "as above: such a renewal turned the fence of a failover into a freeze that ran out a minute later, and the lost side took \
+                writes again while the report called it fenced",
+    },
+    Regression {
+        seed: 20_991,
+        found: "a fence waited for a renewal that production kept for five minutes, and was then made although the pair had been lost \
+                (fixed in core: who waited long looks and asks the journal again)",
+    },
+    Regression {
+        seed: 21_650,
+        found: "as above: a thaw that waited for another one while its process slept was made after the pair had been lost",
+    },
+    Regression {
         seed: 281,
         found: "a run that had not crossed its pivot could be closed, after a wait of 85 s, with a fault of the program as its answer \
                 (fixed in core: it is refused at once, and can be taken back)",

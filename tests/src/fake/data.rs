@@ -13,10 +13,12 @@ use switchover::port::{
 };
 
 use super::backups::Kept;
-use super::remote::IN_FLIGHT;
 use super::rescue::Absence;
 use super::script::Script;
 use super::{VirtualClock, lock};
+
+/// How long a request may be on its way: the engine counts on it.
+const IN_FLIGHT: Duration = Duration::from_secs(5);
 
 /// The calls that can be made to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

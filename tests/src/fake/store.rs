@@ -248,7 +248,8 @@ impl Inner {
     }
 
     fn rival_claims(&mut self, pair: &PairName, at: jiff::Timestamp) {
-        let entries = self.decode(pair, Seq(0)).expect("entries that can be read");
+        // Nobody can take a pair whose journal cannot be read.
+        let Ok(entries) = self.decode(pair, Seq(0)) else { return };
         let last = entries.last();
         let holder = Holder {
             actor: "rival".to_owned(),

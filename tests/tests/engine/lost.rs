@@ -1,11 +1,11 @@
 //! What the simulation found about processes that lost the pair or close what they should not; see `docs/reliability.md`.
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use switchover::execute::RunError;
 use switchover::journal::Outcome;
 use switchover::plan::Intent;
 use switchover::port::{Clock as _, Method};
-use switchover_tests::fake::World;
+use switchover_tests::fake::{Absence, World};
 
 use super::support::{Desk, Trouble, ask, seconds, small};
 
@@ -57,4 +57,32 @@ fn a_run_that_has_not_crossed_its_pivot_is_not_closed_and_can_be_taken_back() {
     assert!(matches!(refused, Err(Trouble::Run(RunError::BeforePivot { .. }))), "{refused:?}");
     assert_eq!(desk.entries().len(), entries, "nothing was claimed");
     assert_eq!(desk.abort().unwrap().outcome, Some(Outcome::Undone));
+}
+
+/// Production falls silent while its freeze is being renewed, and its fence waits for that renewal to end.
+#[test]
+fn a_call_that_waited_long_for_a_renewal_is_not_made_when_the_pair_was_lost_meanwhile() {
+    let desk = Desk::new(with_a_store());
+    let store = desk.world.stores.values().next().unwrap().clone();
+    let (process, request) = (desk.process(), ask(Intent::Switchover));
+    let end = desk.world.run(async {
+        let run = Box::pin(process.perform(&request));
+        let incident = async {
+            // The final sync lasts until the 21st second, the renewal begins in the 16th, and its fence in the 21st.
+            desk.world.clock.sleep(seconds(14)).await;
+            store.fall_away(desk.world.first(), Absence::Silent);
+            desk.world.clock.sleep(seconds(3)).await;
+            store.come_back(desk.world.first());
+            desk.world.clock.sleep(seconds(30)).await;
+            desk.world.store.rival_claims(&desk.world.pair.name);
+            store.open_by_hand(desk.world.first());
+        };
+        join(run, incident).await.0
+    });
+    assert!(matches!(end, Err(Trouble::Run(RunError::Journal(_)))), "{end:?}");
+    assert_eq!(
+        store.writable(),
+        [desk.world.first().clone()],
+        "production was frozen by whoever lost the pair"
+    );
 }
