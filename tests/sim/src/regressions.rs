@@ -38,4 +38,15 @@ pub const REGRESSIONS: &[Regression] = &[
         found: "a run that had not crossed its pivot could be closed, after a wait of 85 s, with a fault of the program as its answer \
                 (fixed in core: it is refused at once, and can be taken back)",
     },
+    Regression {
+        seed: 82_186,
+        found: "a run whose step had failed with an unknown outcome could not be gone on with: when the step failed again, the program tried to \
+                write what cannot follow (fixed in core: such a step may end again)",
+    },
+    Regression { seed: 60_715, found: "as above, in a preparation" },
+    Regression {
+        seed: 90_562,
+        found: "nothing in core: the judge took an entry for written that was refused, by a process that slept between its claim and the \
+                turning back",
+    },
 ];

@@ -146,8 +146,11 @@ impl Guard {
         );
     }
 
-    /// What an entry may not announce.
+    /// What an entry may not announce, unless its position is taken and it will be refused.
     fn lawful(&self, entry: &Entry) {
+        if entry.seq < self.world.store.length(&self.world.pair.name) {
+            return;
+        }
         let back = match &entry.event {
             Event::TurnedBack { .. } => true,
             Event::StepStarted { way, .. } => *way == Way::Back,

@@ -2,7 +2,7 @@
 
 use futures_util::future::{Either, join, select};
 use switchover::execute::RunError;
-use switchover::journal::Outcome;
+use switchover::journal::{Event, FailureKind, Outcome, Seq};
 use switchover::plan::Intent;
 use switchover::port::{Clock as _, Method};
 use switchover_tests::fake::{Absence, World};
@@ -85,4 +85,22 @@ fn a_call_that_waited_long_for_a_renewal_is_not_made_when_the_pair_was_lost_mean
         [desk.world.first().clone()],
         "production was frozen by whoever lost the pair"
     );
+}
+
+/// Cut off in its last sync, a run is taken up when its lease has run out; whoever took it up dies as soon as it has written that the step
+/// failed, and what became of the first call is still not known.
+#[test]
+fn a_step_of_unknown_outcome_may_fail_again_in_the_hands_of_the_next() {
+    let desk = Desk::new(with_a_store());
+    let (process, request) = (desk.process(), ask(Intent::Switchover));
+    let stopped = desk.while_running(process.perform(&request), seconds(5), || process.stop.stop()).unwrap();
+    assert_eq!(stopped.outcome, None, "{stopped:?}");
+    desk.world.clock.advance(seconds(120));
+    let claim = desk.entries().len() as u64;
+    desk.world.store.crash_after(Seq(claim + 1));
+    assert!(desk.world.run_until_crash(desk.process().resume()).is_none());
+    let last = desk.entries().pop().unwrap().event;
+    let Event::StepFailed { failure, .. } = last else { panic!("{last:?}") };
+    assert_eq!(failure.kind, FailureKind::Unknown);
+    assert_eq!(desk.world.run(desk.process().resume()).unwrap().outcome, Some(Outcome::Undone));
 }
