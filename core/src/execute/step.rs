@@ -292,6 +292,10 @@ impl Run<'_> {
             (Call::None, kind) if kind.is_without_effect() && walk.partial => FailureKind::Partial,
             (Call::Accepted | Call::None, kind) => kind,
         };
+        if kind == FailureKind::Unknown {
+            // The call may be an earlier process's, or the one that is to be undone: this walk has written nothing yet.
+            self.start(walk).await?;
+        }
         let failure = Failure { kind, message };
         let (run, step, way) = (self.id.clone(), walk.step.id.clone(), walk.way);
         self.append(Event::StepFailed { run, step, way, failure: failure.clone() }).await?;

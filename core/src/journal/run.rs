@@ -218,13 +218,9 @@ impl RunState {
         Ok(planned)
     }
 
-    /// When a step that may end was started. One whose outcome is still not known may end again, in the hands of whoever took the run over.
     fn started(&self, step: &StepId, way: Way) -> Result<Timestamp, String> {
         match self.steps.get(step).and_then(|record| record.way(way)) {
             Some(StepState::Started { at }) => Ok(*at),
-            Some(StepState::Failed { started, failure, .. }) if failure.kind == FailureKind::Unknown => {
-                Ok(*started)
-            }
             Some(StepState::Succeeded { .. } | StepState::Failed { .. }) | None => {
                 Err(format!("step {step} ends without having been started"))
             }

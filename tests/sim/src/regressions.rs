@@ -41,9 +41,9 @@ pub const REGRESSIONS: &[Regression] = &[
     Regression {
         seed: 82_186,
         found: "a run whose step had failed with an unknown outcome could not be gone on with: when the step failed again, the program tried to \
-                write what cannot follow (fixed in core: such a step may end again)",
+                write what cannot follow (fixed in core: it is begun in the journal before)",
     },
-    Regression { seed: 60_715, found: "as above, in a preparation" },
+    Regression { seed: 60_715, found: "as above, where the undo of such a step could not be done" },
     Regression {
         seed: 90_562,
         found: "nothing in core: the judge took an entry for written that was refused, by a process that slept between its claim and the \

@@ -97,7 +97,7 @@ fn a_step_of_unknown_outcome_may_fail_again_in_the_hands_of_the_next() {
     assert_eq!(stopped.outcome, None, "{stopped:?}");
     desk.world.clock.advance(seconds(120));
     let claim = desk.entries().len() as u64;
-    desk.world.store.crash_after(Seq(claim + 1));
+    desk.world.store.crash_after(Seq(claim + 2));
     assert!(desk.world.run_until_crash(desk.process().resume()).is_none());
     let last = desk.entries().pop().unwrap().event;
     let Event::StepFailed { failure, .. } = last else { panic!("{last:?}") };
