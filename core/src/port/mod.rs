@@ -3,6 +3,7 @@
 mod address_book;
 mod announcer;
 mod backups;
+mod causes;
 mod check;
 mod clock;
 mod delivery;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use address_book::{AddressBook, AddressError, Attachment, Identity, Listing, NamedAddress};
 pub use announcer::{AnnounceError, Announcer};
 pub use backups::Backups;
+pub use causes::causes;
 pub use check::{Check, CheckFailure, Subject};
 pub use clock::{Clock, Entropy};
 pub use delivery::Delivery;

@@ -1,6 +1,5 @@
 //! Sends requests: admitted by the budget, tried again where that is safe, and never a change whose outcome is unknown.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use cloudflare::framework::endpoint::spec::EndpointSpec;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Request, Response};
 use secrecy::{ExposeSecret, SecretString};
-use switchover::port::{Clock, Meter};
+use switchover::port::{Clock, Meter, causes};
 
 use crate::answer::{Answer, Failure, Page, Refusal, judge};
 use crate::budget::Budget;
@@ -209,7 +208,7 @@ impl Client {
         if let Some(RequestBody::Json(text)) = endpoint.body() {
             builder = builder.header(CONTENT_TYPE, "application/json").body(text);
         }
-        builder.build().map_err(|error| unsent(chain(&error)))
+        builder.build().map_err(|error| unsent(causes(&error)))
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
@@ -282,18 +281,5 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
 /// A connection that was never made carried nothing; after that, nobody can tell.
 fn lost(error: reqwest::Error) -> Failure {
     let (never, error) = (error.is_connect() || error.is_builder(), error.without_url());
-    if never { Failure::NotSent(chain(&error)) } else { Failure::Silent(chain(&error)) }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
+    if never { Failure::NotSent(causes(&error)) } else { Failure::Silent(causes(&error)) }
 }

@@ -1,10 +1,9 @@
 //! What it means that a member gave no result. Codes are gRPC's (<https://grpc.io/docs/guides/status-codes/>), words are those of
 //! etcd's `api/v3rpc/rpctypes/error.go`.
 
-use std::error::Error;
 use std::fmt;
 
-use switchover::port::StateError;
+use switchover::port::{StateError, causes};
 
 use crate::wire::Refused;
 
@@ -78,7 +77,7 @@ impl Failure {
 
     /// A request that got no whole answer.
     pub(crate) fn lost(error: reqwest::Error) -> Self {
-        Self::Silent(chain(&error.without_url()))
+        Self::Silent(causes(&error.without_url()))
     }
 
     /// Whether another member, or the same one a little later, may do better. Everything that this crate asks may be asked again.
@@ -139,19 +138,6 @@ fn short(words: &str) -> String {
         Some((end, _)) => format!("{}…", &plain[..end]),
         None => plain,
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Sends requests: with an end, tried again where that is safe, and never a change whose outcome is unknown.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use switchover::port::{Clock, Meter};
+use switchover::port::{Clock, Meter, causes};
 
 use crate::answer::{Answer, Failure, Refusal, accepted, judge, next_link};
 use crate::options::{Resolved, SetupError};
@@ -316,18 +315,5 @@ async fn read(mut response: Response, largest: usize, mut take: impl FnMut(&[u8]
 /// A connection that was never made carried nothing; after that, nobody can tell.
 fn lost(error: reqwest::Error) -> Failure {
     let (never, error) = (error.is_connect() || error.is_builder(), error.without_url());
-    if never { Failure::NotSent(chain(&error)) } else { Failure::Silent(chain(&error)) }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
+    if never { Failure::NotSent(causes(&error)) } else { Failure::Silent(causes(&error)) }
 }
