@@ -17,6 +17,7 @@ use switchover::plan::PlanDigest;
 use crate::commands::SideWish;
 
 pub use gates::Gates;
+pub(crate) use gates::flag_of;
 pub use sync::{SyncData, Task};
 
 const EXIT_CODES: &str = "\

@@ -1,15 +1,16 @@
 //! `switchover plan`, and what `swap-roles` shares with it: from a request to a plan that may run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use switchover::execute::Unwatched;
 use switchover::journal::{Journal, PairState};
 use switchover::model::{EnvironmentName, PairName};
-use switchover::observe::Snapshot;
-use switchover::plan::{Intent, Plan, PlanError, Request, plan};
+use switchover::observe::{Finding, Snapshot};
+use switchover::plan::{Intent, Plan, PlanError, Request, Waiver, plan};
 
 use super::Outcome;
-use crate::args::{Common, PlanScope};
+use crate::args::{Common, PlanScope, flag_of};
 use crate::exit::{Exit, Stop};
 use crate::fallback;
 use crate::render;
@@ -54,12 +55,35 @@ pub(super) async fn make(session: &Session, request: &Request) -> Result<Planned
     match made {
         Ok(plan) => Ok(Planned { journal, snapshot, plan }),
         Err(error) => {
-            if let PlanError::Unfit(findings) = &error {
-                render::findings::show(&session.config, &session.pair.pair.name, findings);
-            }
-            Err(Stop::from(error))
+            let PlanError::Unfit(findings) = &error else { return Err(error.into()) };
+            render::findings::show(&session.config, &session.pair.pair.name, findings);
+            let flags = ways_round(request.intent, findings);
+            let stop = Stop::from(error);
+            Err(if flags.is_empty() { stop } else { stop.hint(left_out(&flags)) })
         }
     }
+}
+
+/// The flags with which none of these findings would stop a plan; none if some other one does.
+fn ways_round(intent: Intent, findings: &[Finding]) -> BTreeSet<String> {
+    match intent {
+        Intent::Switchover | Intent::Revert => {
+            let flags = findings.iter().map(|finding| Waiver::of(finding).as_ref().map(flag_of));
+            flags.collect::<Option<_>>().unwrap_or_default()
+        }
+        Intent::Prepare
+        | Intent::RestoreTtl
+        | Intent::Sync
+        | Intent::Finalize
+        | Intent::Drill
+        | Intent::Failover
+        | Intent::Reprotect => BTreeSet::new(),
+    }
+}
+
+fn left_out(flags: &BTreeSet<String>) -> String {
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    format!("mend it, or leave out what needs it: `{} --reason TEXT`", flags.join(" "))
 }
 
 /// Adds what the calendar and the journal say: the next windows, and the release that waits for its end.
@@ -113,10 +137,7 @@ async fn open_run(session: &Session, journal: &Journal, run: &switchover::model:
     }
 }
 
-fn warnings<'a>(
-    snapshot: &'a Snapshot,
-    error: Option<&PlanError>,
-) -> impl Iterator<Item = &'a switchover::observe::Finding> {
+fn warnings<'a>(snapshot: &'a Snapshot, error: Option<&PlanError>) -> impl Iterator<Item = &'a Finding> {
     let unfit = matches!(error, Some(PlanError::Unfit(_)));
     snapshot.findings.iter().filter(move |finding| !finding.is_error() || !unfit && finding.is_error())
 }

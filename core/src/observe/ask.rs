@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all, join4};
 
+use super::FindingKind;
 use crate::model::{
     Environment, EnvironmentName, ReleaseName, Role, Schedule, SettingName, SettingRef, SideName,
 };
@@ -26,7 +27,7 @@ pub struct DeliveryObservation {
 }
 
 /// What a side's credentials may not write, in words; nothing if all that a swap will write can be written.
-pub type Denied = Vec<(EnvironmentName, String)>;
+pub type Denied = Vec<(EnvironmentName, FindingKind, String)>;
 
 /// Asks the delivery of every side about these environments.
 pub(super) async fn deliveries(
@@ -145,12 +146,12 @@ async fn denied(delivery: &Delivery, environment: &Environment) -> Denied {
     let name = &environment.name;
     let embargo = async {
         let denied = delivery.embargo.as_ref()?.prove_write(name).await.err()?;
-        Some((name.clone(), denied.to_string()))
+        Some((name.clone(), FindingKind::EmbargoNotWritable, denied.to_string()))
     };
     let settings = async {
         let settings = delivery.settings.as_ref().filter(|_| !environment.settings.is_empty())?;
         let denied = settings.prove_write(name).await.err()?;
-        Some((name.clone(), denied.to_string()))
+        Some((name.clone(), FindingKind::SettingsNotWritable, denied.to_string()))
     };
     let (embargo, settings) = join(embargo, settings).await;
     embargo.into_iter().chain(settings).collect()

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::port::{EmbargoView, Ports, Reading, ReleaseView, SettingView};
 
 /// What to do about what says the other role.
-const SET_RIGHT: &str = "every swap sets it right, and after a failover `swap-roles --reprotect`";
+const SET_RIGHT: &str = "every swap sets it right, and so does `swap-roles --reprotect`";
 
 /// One setting of one side as understood. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,6 +105,27 @@ pub(super) fn understand(
     snapshot.findings.extend(unequal);
 }
 
+/// A part of a delivery.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Releases,
+    Embargo,
+    Settings,
+    Schedules,
+}
+
+impl Part {
+    /// The finding where it cannot be read, and its name.
+    fn unreadable(self) -> (FindingKind, &'static str) {
+        match self {
+            Self::Releases => (FindingKind::ReleasesUnreadable, "releases"),
+            Self::Embargo => (FindingKind::EmbargoUnreadable, "embargo"),
+            Self::Settings => (FindingKind::SettingsUnreadable, "settings"),
+            Self::Schedules => (FindingKind::SchedulesUnreadable, "schedules"),
+        }
+    }
+}
+
 /// What one side's delivery said, being understood.
 struct Heard<'a> {
     side: &'a SideName,
@@ -119,9 +140,10 @@ impl Heard<'_> {
         Place::Delivery { side: self.side.clone() }
     }
 
-    fn unreadable(&mut self, environment: &Environment, what: &str, why: impl std::fmt::Display) {
+    fn unreadable(&mut self, environment: &Environment, what: Part, why: impl std::fmt::Display) {
+        let (kind, what) = what.unreadable();
         let message = format!("{}: the {what} of side {} cannot be read: {why}", environment.name, self.side);
-        self.findings.push(Finding::error(FindingKind::DeliveryUnreadable, self.place(), message));
+        self.findings.push(Finding::error(kind, self.place(), message));
     }
 
     fn role(&self, environment: &EnvironmentName) -> Option<Role> {
@@ -140,7 +162,7 @@ impl Heard<'_> {
                 }
                 self.view.releases.insert(environment.name.clone(), view.clone());
             }
-            Some(Err(error)) => self.unreadable(environment, "releases", error),
+            Some(Err(error)) => self.unreadable(environment, Part::Releases, error),
             None => {}
         }
     }
@@ -157,7 +179,7 @@ impl Heard<'_> {
                 }
                 self.view.embargoes.insert(environment.name.clone(), view.clone());
             }
-            Some(Err(error)) => self.unreadable(environment, "embargo", error),
+            Some(Err(error)) => self.unreadable(environment, Part::Embargo, error),
             None => {}
         }
     }
@@ -170,9 +192,9 @@ impl Heard<'_> {
                     self.setting(setting, view);
                 }
             }
-            Some(Err(error)) => self.unreadable(environment, "settings", error),
+            Some(Err(error)) => self.unreadable(environment, Part::Settings, error),
             None if !environment.settings.is_empty() => {
-                self.unreadable(environment, "settings", "its delivery has none");
+                self.unreadable(environment, Part::Settings, "its delivery has none");
             }
             None => {}
         }
@@ -249,8 +271,8 @@ impl Heard<'_> {
         }
         let listed = match &said.schedules {
             Some(Ok(listed)) => listed,
-            Some(Err(error)) => return self.unreadable(environment, "schedules", error),
-            None => return self.unreadable(environment, "schedules", "its delivery has none"),
+            Some(Err(error)) => return self.unreadable(environment, Part::Schedules, error),
+            None => return self.unreadable(environment, Part::Schedules, "its delivery has none"),
         };
         for name in &environment.standby_schedules {
             let mut named = listed.iter().filter(|schedule| schedule.name == *name);
@@ -307,9 +329,9 @@ impl Heard<'_> {
     }
 
     fn denied(&mut self) {
-        for (environment, why) in self.observation.denied.get(self.side).into_iter().flatten() {
+        for (environment, kind, why) in self.observation.denied.get(self.side).into_iter().flatten() {
             let message = format!("{environment}: side {} cannot be changed: {why}", self.side);
-            self.findings.push(Finding::error(FindingKind::DeliveryNotWritable, self.place(), message));
+            self.findings.push(Finding::error(*kind, self.place(), message));
         }
     }
 }

@@ -138,10 +138,18 @@ pub enum FindingKind {
     StoreDiverged,
     /// The stand-by's data is older than it may be.
     StoreStale,
-    /// What brings releases and settings to a side cannot be read.
-    DeliveryUnreadable,
-    /// The credentials of a side's delivery may not change what a swap changes.
-    DeliveryNotWritable,
+    /// What a side runs, and what is on its way there, cannot be read.
+    ReleasesUnreadable,
+    /// A side's embargo cannot be read.
+    EmbargoUnreadable,
+    /// A side's settings cannot be read.
+    SettingsUnreadable,
+    /// A side's schedules cannot be read.
+    SchedulesUnreadable,
+    /// The credentials of a side may lay no embargo there.
+    EmbargoNotWritable,
+    /// The credentials of a side may not change its settings.
+    SettingsNotWritable,
     /// A release cannot be deployed to the stand-by.
     ReleaseUnfit,
     /// Both sides run different releases.

@@ -334,8 +334,12 @@ fn stops(
         | FindingKind::ProductionFrozen
         | FindingKind::StoreDiverged
         | FindingKind::StoreStale
-        | FindingKind::DeliveryUnreadable
-        | FindingKind::DeliveryNotWritable
+        | FindingKind::ReleasesUnreadable
+        | FindingKind::EmbargoUnreadable
+        | FindingKind::SettingsUnreadable
+        | FindingKind::SchedulesUnreadable
+        | FindingKind::EmbargoNotWritable
+        | FindingKind::SettingsNotWritable
         | FindingKind::ReleaseUnfit
         | FindingKind::ReleasesDiffer
         | FindingKind::DeploymentUnderWay

@@ -104,7 +104,7 @@ impl Asked<'_> {
         self.error(FindingKind::RecordMissing, message).suggest(suggestion)
     }
 
-    /// The records of every family and the one side they lead to; `None` where the sides' own addresses are not known.
+    /// The records of every family and the one side they lead to; `None` where that would be a side whose own addresses are not known.
     fn records(
         &self,
         zone: &ZoneView,
@@ -164,6 +164,10 @@ impl Asked<'_> {
             .iter()
             .filter_map(|side| Some((&side.name, snapshot.addresses(&side.name, &self.endpoint.address)?)))
             .collect();
+        let seen = record.value.data.address();
+        if let Some((side, _)) = books.iter().find(|(_, addresses)| addresses.of(family) == seen) {
+            return Ok(Some((*side).clone()));
+        }
         if books.len() < self.pair.sides.len() {
             return Ok(None);
         }
@@ -178,11 +182,7 @@ impl Asked<'_> {
             let advice = "remove the record, or give both sides an address of that family".to_owned();
             return Err(self.error(FindingKind::LeftBehind, message).suggest(Some(advice)));
         }
-        let seen = record.value.data.address();
-        match books.iter().find(|(_, addresses)| addresses.of(family) == seen) {
-            Some((side, _)) => Ok(Some((*side).clone())),
-            None => Err(self.elsewhere(record, snapshot)),
-        }
+        Err(self.elsewhere(record, snapshot))
     }
 
     fn elsewhere(&self, record: &Record, snapshot: &Snapshot) -> Finding {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::steps::step;
-use super::{OnFailure, Plan, Stage, Step};
+use super::{OnFailure, Plan, Stage, Step, Waiver};
 use crate::action::{ANNOUNCE_DEADLINE, Action, Announce, ROLE_TABLE_DEADLINE, Servers, WriteRoleTable};
 use crate::journal::PairState;
 use crate::model::{EnvironmentName, Moment, Pair, ReleaseName, SideName};
@@ -82,7 +82,8 @@ fn restores(action: &Action) -> bool {
 }
 
 fn announcements(plan: &Plan, pair: &Pair, moment: Moment) -> Vec<Step> {
-    let steps = pair.announce.iter().filter_map(|to| {
+    let told = if plan.waivers.contains(&Waiver::Announcements) { &[] } else { pair.announce.as_slice() };
+    let steps = told.iter().filter_map(|to| {
         let id = format!("announce to {to}: {}", moment.key());
         let announce = Announce { moment, to: to.clone(), release: plan.release.clone() };
         let step = step(&id, Action::Announce(announce), ANNOUNCE_DEADLINE)?;
@@ -93,7 +94,7 @@ fn announcements(plan: &Plan, pair: &Pair, moment: Moment) -> Vec<Step> {
 
 /// Writes the role table as the plan leaves it, if the pair has one.
 fn role_table(plan: &Plan, pair: &Pair, snapshot: &Snapshot, history: &PairState) -> Option<Step> {
-    let shown = pair.role_table.as_ref()?;
+    let shown = pair.role_table.as_ref().filter(|_| !plan.waivers.contains(&Waiver::RoleTable))?;
     let roles = roles_afterwards(plan, snapshot, history);
     let rows = role_rows(pair, shown, &roles, |environment, side| Noted {
         release: release_afterwards(plan, snapshot, environment, side),

@@ -1,11 +1,11 @@
-//! What a failover left alone because nothing may wait for it: settings, embargoes and schedules, brought into line with the roles by a reprotect.
+//! Settings, embargoes and schedules that do not fit the roles, brought into line by a reprotect: a failover leaves them alone because nothing may
+//! wait for them, and a swap where somebody said so or closed it part-way.
 
-use super::planner::moved_names;
 use super::release::{CHANGE_DEADLINE, Deliveries};
 use super::steps::{stage, step};
-use super::{Intent, OnFailure, Stage, Step};
+use super::{OnFailure, Stage, Step};
 use crate::action::{Action, ChangeSettings, PlannedSetting};
-use crate::journal::{PairState, RunState};
+use crate::journal::PairState;
 use crate::model::{Activity, Environment, EnvironmentName, Pair, Role, SettingRef, SideName};
 use crate::observe::{RoleState, Snapshot};
 
@@ -16,7 +16,7 @@ struct Holder<'a> {
     role: Role,
 }
 
-/// The stage, where something is out of line after a failover. Each step may fail: data is not held up by it, and the next reprotect sees
+/// The stage, where something is out of line. A release keeps what it holds until its end. Each step may fail: data is not held up by it, and the next reprotect sees
 /// what is left.
 pub(super) fn in_line(
     pair: &Pair,
@@ -25,23 +25,12 @@ pub(super) fn in_line(
     environments: &[EnvironmentName],
 ) -> Option<Stage> {
     let deliveries = Deliveries { pair, snapshot };
-    let left = environments.iter().filter(|environment| {
-        is_after_failover(history, environment) && history.unfinalized(environment).is_none()
-    });
+    let left = environments.iter().filter(|environment| history.unfinalized(environment).is_none());
     let holders: Vec<Holder<'_>> =
         left.filter_map(|environment| holders(pair, snapshot, environment)).flatten().collect();
     let each = holders.iter().flat_map(|holder| deliveries.of_role(holder));
     let steps = each.map(|made| made.map(|made| Step { on_failure: OnFailure::Note, undo: None, ..made }));
     stage("Bring settings, embargoes and schedules into line with the roles", steps)
-}
-
-/// Whether the latest run that moved the names of an environment was a failover. Every other one takes these things along.
-fn is_after_failover(history: &PairState, environment: &EnvironmentName) -> bool {
-    let moved = |run: &&RunState| {
-        moved_names(run) && run.plan.shifts.iter().any(|shift| shift.environment == *environment)
-    };
-    let last = history.runs.iter().rev().map(AsRef::as_ref).find(moved);
-    last.is_some_and(|run| run.plan.intent == Intent::Failover)
 }
 
 fn holders<'a>(

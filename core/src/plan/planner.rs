@@ -147,21 +147,11 @@ fn refuse_unfit(snapshot: &Snapshot, history: &PairState, request: &Request) -> 
             matches!(finding.place, Place::StatusPage { .. }) && request.intent == Intent::Revert;
         expected || on_the_way_back
     };
-    let waived = |finding: &Finding| waives(finding).is_some_and(|waiver| request.waivers.contains(&waiver));
+    let waived =
+        |finding: &Finding| Waiver::of(finding).is_some_and(|waiver| request.waivers.contains(&waiver));
     let stops = |finding: &&Finding| !explained(finding) && !waived(finding);
     let errors: Vec<Finding> = snapshot.errors().filter(stops).cloned().collect();
     if errors.is_empty() { Ok(()) } else { Err(PlanError::Unfit(errors)) }
-}
-
-/// What would have to be left out for a finding to stop nothing.
-fn waives(finding: &Finding) -> Option<Waiver> {
-    let of_page = matches!(finding.place, Place::StatusPage { .. });
-    let known = [
-        (finding.kind == FindingKind::CheckFailed, Waiver::Checks),
-        (finding.kind == FindingKind::ReleaseUnfit, Waiver::Deployment),
-        (of_page, Waiver::StatusPages),
-    ];
-    known.into_iter().find_map(|(stops, waiver)| stops.then_some(waiver))
 }
 
 fn names_a_target(request: &Request) -> bool {

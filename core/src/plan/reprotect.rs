@@ -37,7 +37,16 @@ pub(super) fn reprotect(
     if owed.is_empty() && in_line.is_none() {
         return Ok(plan);
     }
-    let returning = returning(pair, snapshot, &owed)?;
+    let returning = match returning(pair, snapshot, &owed) {
+        Err(PlanError::StillLost { side, .. }) if in_line.is_some() => {
+            plan.notes.push(format!(
+                "side {side} does not answer yet: it is frozen and gets its data when `swap-roles --reprotect {}` is run again",
+                pair.name
+            ));
+            Vec::new()
+        }
+        known => known?,
+    };
     let keeps = !request.waivers.contains(&Waiver::KeepDiverged);
     plan.waivers =
         request.waivers.iter().filter(|waiver| **waiver == Waiver::KeepDiverged).cloned().collect();

@@ -70,7 +70,8 @@ fn until_last_syncs(
         if plan.intent == Intent::Switchover { gate_stage(pair, request, &plan.shifts)? } else { None };
     let mut stages = vec![deliveries.quiet(&plan.shifts, &plan.waivers), deploy];
     if gate.is_some() {
-        stages.extend([stores.for_review(), check("check stand-by for review"), gate]);
+        let copy = if plan.waivers.contains(&Waiver::ReviewCopy) { None } else { stores.for_review() };
+        stages.extend([copy, check("check stand-by for review"), gate]);
     }
     stages.extend([check("check stand-by"), stores.warm_up()]);
     Ok(stages.into_iter().flatten().collect())
@@ -78,7 +79,8 @@ fn until_last_syncs(
 
 /// What must be done soon after the pivot and keeps no user waiting.
 fn beside_read_back(plan: &Plan, deliveries: &Deliveries<'_>, stores: &Stores<'_>) -> Vec<Option<Step>> {
-    let mut steps = deliveries.settings(&plan.shifts);
+    let as_they_are = plan.waivers.contains(&Waiver::Settings);
+    let mut steps = if as_they_are { Vec::new() } else { deliveries.settings(&plan.shifts) };
     // The former production runs the release before: it gets no data of the new one until it is finalized.
     if plan.release.is_none() {
         steps.extend(stores.turns());

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::GroupName;
+use crate::observe::{Finding, FindingKind, Place};
 
 /// A gate that somebody opened, or a step that somebody left out, by its own flag and with a reason. A plan holds those that it was made
 /// with, so its digest and the journal say which.
@@ -22,7 +23,7 @@ pub enum Waiver {
     Embargo,
     /// A swap leaves running what the stand-by starts by the clock.
     Schedules,
-    /// A release is taken into production as the stand-by has it: it is not deployed there.
+    /// A swap deploys nothing: a release is taken into production as the stand-by has it, and what runs need not be known.
     Deployment,
     /// A swap does not ask this group.
     Approval(GroupName),
@@ -32,9 +33,42 @@ pub enum Waiver {
     Soak,
     /// A swap sets out whatever vendors' status pages say.
     StatusPages,
+    /// A swap leaves the settings of both sides as they are.
+    Settings,
+    /// A swap does not bring the stand-by's data up to date for those who are asked.
+    ReviewCopy,
+    /// A swap tells nobody.
+    Announcements,
+    /// A swap leaves the role table as it is.
+    RoleTable,
 }
 
 impl Waiver {
+    /// What would have to be left out for a finding to stop no swap, if there is such a thing.
+    pub fn of(finding: &Finding) -> Option<Self> {
+        if matches!(finding.place, Place::StatusPage { .. }) {
+            return Some(Self::StatusPages);
+        }
+        let known = [
+            (Self::Checks, [FindingKind::CheckFailed].as_slice()),
+            (Self::Deployment, &[FindingKind::ReleaseUnfit, FindingKind::ReleasesUnreadable]),
+            (Self::Embargo, &[FindingKind::EmbargoUnreadable, FindingKind::EmbargoNotWritable]),
+            (Self::Schedules, &[FindingKind::SchedulesUnreadable, FindingKind::ScheduleMissing]),
+            (
+                Self::Settings,
+                &[
+                    FindingKind::SettingsUnreadable,
+                    FindingKind::SettingsNotWritable,
+                    FindingKind::SettingMissing,
+                    FindingKind::SettingHidden,
+                    FindingKind::SettingForeign,
+                    FindingKind::SettingUnfit,
+                ],
+            ),
+        ];
+        known.into_iter().find_map(|(waiver, kinds)| kinds.contains(&finding.kind).then_some(waiver))
+    }
+
     /// The group that is not asked, if it is that.
     pub fn group(&self) -> Option<&GroupName> {
         if let Self::Approval(group) = self { Some(group) } else { None }
@@ -49,6 +83,10 @@ impl Waiver {
             Self::Embargo => "the change embargo on production",
             Self::Schedules => "the pause of the stand-by's schedules",
             Self::Deployment => "the deployment of the release to the stand-by",
+            Self::Settings => "the settings of the new roles",
+            Self::ReviewCopy => "a copy of the data for those who are asked",
+            Self::Announcements => "announcements",
+            Self::RoleTable => "the role table",
             Self::Approval(group) => return format!("the approval of {group}"),
             Self::Window => "the window",
             Self::Soak => "watching the new production",
@@ -71,6 +109,10 @@ impl fmt::Display for Waiver {
             Self::Window => f.pad("window"),
             Self::Soak => f.pad("soak"),
             Self::StatusPages => f.pad("status pages"),
+            Self::Settings => f.pad("settings"),
+            Self::ReviewCopy => f.pad("review copy"),
+            Self::Announcements => f.pad("announcements"),
+            Self::RoleTable => f.pad("role table"),
         }
     }
 }

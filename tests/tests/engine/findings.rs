@@ -246,11 +246,16 @@ const SLIPS: &[Slip] = &[
     ("no data ever arrived at the stand-by", |world| files(world).forget_copies()),
     ("a delivery cannot be read", |world| {
         delivered(world);
-        world.deliveries[&world_side(true)].releases.fail_always(RemoteCall::Read, RemoteFault::Unauthorized);
+        let delivery = &world.deliveries[&world_side(true)];
+        delivery.releases.fail_always(RemoteCall::Read, RemoteFault::Unauthorized);
+        delivery.settings.fail_always(RemoteCall::Read, RemoteFault::Unauthorized);
+        delivery.schedules.fail_always(RemoteCall::Read, RemoteFault::Unauthorized);
     }),
     ("a delivery may not be changed", |world| {
         delivered(world);
-        world.deliveries[&world_side(false)].settings.fail_always(RemoteCall::Prove, RemoteFault::Forbidden);
+        let delivery = &world.deliveries[&world_side(false)];
+        delivery.releases.fail_always(RemoteCall::Prove, RemoteFault::Forbidden);
+        delivery.settings.fail_always(RemoteCall::Prove, RemoteFault::Forbidden);
     }),
     ("a deployment is under way", |world| {
         delivered(world);
@@ -376,9 +381,13 @@ fn every_kind() -> Vec<FindingKind> {
         K::StoreDisagrees => Some(K::ProductionFrozen),
         K::ProductionFrozen => Some(K::StoreDiverged),
         K::StoreDiverged => Some(K::StoreStale),
-        K::StoreStale => Some(K::DeliveryUnreadable),
-        K::DeliveryUnreadable => Some(K::DeliveryNotWritable),
-        K::DeliveryNotWritable => Some(K::ReleaseUnfit),
+        K::StoreStale => Some(K::ReleasesUnreadable),
+        K::ReleasesUnreadable => Some(K::EmbargoUnreadable),
+        K::EmbargoUnreadable => Some(K::SettingsUnreadable),
+        K::SettingsUnreadable => Some(K::SchedulesUnreadable),
+        K::SchedulesUnreadable => Some(K::EmbargoNotWritable),
+        K::EmbargoNotWritable => Some(K::SettingsNotWritable),
+        K::SettingsNotWritable => Some(K::ReleaseUnfit),
         K::ReleaseUnfit => Some(K::ReleasesDiffer),
         K::ReleasesDiffer => Some(K::DeploymentUnderWay),
         K::DeploymentUnderWay => Some(K::ForeignEmbargo),

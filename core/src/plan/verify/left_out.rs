@@ -4,24 +4,30 @@ use std::time::Duration;
 
 use super::Checker;
 use crate::action::{Action, Rule};
-use crate::model::{Activity, ScheduleId};
+use crate::model::{Activity, Moment, ScheduleId};
 use crate::observe::Place;
 use crate::plan::{Intent, Shift, Waiver};
+use crate::port::SyncPurpose;
 
 impl Checker<'_> {
     pub(super) fn nothing_left_out(&mut self) {
         match self.plan.intent {
             Intent::Switchover => {
                 self.heeds_status_pages();
+                self.shows_what_is_approved();
                 self.plan.shifts.iter().for_each(|shift| self.is_complete(shift));
+                self.tells();
             }
-            Intent::Revert => self.plan.shifts.iter().for_each(|shift| self.is_complete(shift)),
+            Intent::Revert => {
+                self.plan.shifts.iter().for_each(|shift| self.is_complete(shift));
+                self.tells();
+            }
+            Intent::Failover => self.tells(),
             Intent::Prepare
             | Intent::RestoreTtl
             | Intent::Sync
             | Intent::Finalize
             | Intent::Drill
-            | Intent::Failover
             | Intent::Reprotect => {}
         }
     }
@@ -40,6 +46,46 @@ impl Checker<'_> {
             watched,
             &shift.environment,
             "an environment that asks for it is watched after the swap",
+        );
+    }
+
+    /// Whoever is asked finds production's data on the stand-by.
+    fn shows_what_is_approved(&mut self) {
+        let syncs = self.syncs();
+        let gates = self.delivered(Action::as_gate);
+        let Some(gate) = gates.iter().map(|(place, ..)| *place).min() else { return };
+        for (_, _, last) in syncs.iter().filter(|(_, _, sync)| sync.purpose == SyncPurpose::Final) {
+            let shown = syncs.iter().any(|(place, _, sync)| {
+                *place < gate && sync.store == last.store && sync.purpose == SyncPurpose::Routine
+            });
+            self.require(
+                shown || self.waives(&Waiver::ReviewCopy),
+                &last.store,
+                "the stand-by's data is brought up to date before people are asked",
+            );
+        }
+    }
+
+    /// People hear how every swap ended, and the role table says so.
+    fn tells(&mut self) {
+        if self.plan.is_empty() {
+            return;
+        }
+        let told = self.delivered(Action::as_announce);
+        for announcer in &self.pair.announce {
+            let hears =
+                told.iter().any(|(_, _, said)| said.to == *announcer && said.moment == Moment::Finished);
+            self.require(
+                hears || self.waives(&Waiver::Announcements),
+                announcer,
+                "every announcer hears how a swap ended",
+            );
+        }
+        let written = self.plan.steps().any(|step| step.action.as_write_role_table().is_some());
+        self.require(
+            written || self.pair.role_table.is_none() || self.waives(&Waiver::RoleTable),
+            self.plan.intent,
+            "a swap writes the role table",
         );
     }
 

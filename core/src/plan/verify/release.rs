@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
             }
         }
         for shift in &self.plan.shifts {
-            if pivot.is_some() {
+            if pivot.is_some() && !self.waives(&Waiver::Settings) {
                 self.every_setting(shift, &changes);
             }
         }

@@ -14,10 +14,12 @@ fn business() -> Waiver {
     Waiver::Approval(GroupName::new("business").unwrap())
 }
 
-/// A pair that asks for everything: approvals, a window, a soak, a status page.
+/// A pair that asks for everything: approvals, a window, a soak, a status page, announcements, a role table.
 fn strict(trouble: bool) -> World {
     let mut world = guarded(world());
     world.pair.environments[0].policy.soak = Some(seconds(30));
+    world.add_announcer("ops");
+    world.add_role_table();
     let page = world.add_status_page("cloudflare", StatusGate::Gate);
     if trouble {
         page.set(Health::Wrong("major trouble".to_owned()));
@@ -56,7 +58,7 @@ fn imposes(action: &Action) -> bool {
     action.as_set_embargo().is_some()
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 11] = [
     (Waiver::Embargo, released, imposes, "production is under embargo before anything is deployed"),
     (Waiver::Embargo, plain, imposes_one, "production is under embargo while it is swapped"),
     (
@@ -89,6 +91,30 @@ const CASES: [Case; 7] = [
         |_| false,
         "nobody sets out for a swap while a status page that is a gate reports trouble",
     ),
+    (
+        Waiver::Settings,
+        plain,
+        |action| action.as_change_settings().is_some(),
+        "after the swap a setting fits its side's role",
+    ),
+    (
+        Waiver::ReviewCopy,
+        plain,
+        |_| false,
+        "the stand-by's data is brought up to date before people are asked",
+    ),
+    (
+        Waiver::Announcements,
+        plain,
+        |action| action.as_announce().is_some(),
+        "every announcer hears how a swap ended",
+    ),
+    (
+        Waiver::RoleTable,
+        plain,
+        |action| action.as_write_role_table().is_some(),
+        "a swap writes the role table",
+    ),
 ];
 
 fn holds_only_with(waiver: &Waiver, request: &Request, lacks: impl Fn(&Action) -> bool, rule: &'static str) {
@@ -118,8 +144,7 @@ fn a_step_is_left_out_only_by_its_own_name() {
 
 #[test]
 fn without_approvals_and_windows_there_is_no_gate_and_nobody_is_asked() {
-    let mut world = strict(false);
-    world.add_announcer("ops");
+    let world = strict(false);
     let both = Request { waivers: [business(), Waiver::Window].into(), ..released() };
     let bench = bench(world, &both);
     assert!(bench.plan.steps().all(|step| step.action.as_gate().is_none()));
@@ -164,6 +189,36 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         rule: "an environment that asks for it is watched after the swap",
         of: Intent::Switchover,
         apply: |bench| drop_step(&mut bench.plan, |action| action.as_soak().is_some()),
+    },
+    Mutation {
+        called: "people asked about old data",
+        rule: "the stand-by's data is brought up to date before people are asked",
+        of: Intent::Switchover,
+        apply: |bench| {
+            let gate = bench.stage_of(|action| action.as_gate().is_some())?;
+            let copies = |action: &Action| action.as_sync_store().is_some();
+            let stages = &mut bench.plan.stages[..gate];
+            let copy = stages.iter_mut().find(|stage| stage.steps.iter().any(|step| copies(&step.action)))?;
+            copy.steps.retain(|step| !copies(&step.action));
+            bench.plan.stages.retain(|stage| !stage.steps.is_empty());
+            Some(())
+        },
+    },
+    Mutation {
+        called: "nobody told how it ended",
+        rule: "every announcer hears how a swap ended",
+        of: Intent::Switchover,
+        apply: |bench| {
+            drop_step(&mut bench.plan, |action| {
+                action.as_announce().is_some_and(|said| said.moment == switchover::model::Moment::Finished)
+            })
+        },
+    },
+    Mutation {
+        called: "the role table left as it was",
+        rule: "a swap writes the role table",
+        of: Intent::Switchover,
+        apply: |bench| drop_step(&mut bench.plan, |action| action.as_write_role_table().is_some()),
     },
     Mutation {
         called: "a soak that is too short",
