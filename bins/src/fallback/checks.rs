@@ -12,21 +12,25 @@ impl Hand<'_> {
     pub(super) fn run_checks(&mut self, checks: &[PlannedCheck]) {
         let mut lines = Vec::new();
         for check in checks {
-            match self.config.checks.get(&check.check).map(|spec| line(spec, check)) {
-                Some(Ok(line)) => lines.push(line),
-                Some(Err(kind)) => {
+            match self.line(check) {
+                Ok(line) => lines.push(line),
+                Err(kind) => {
                     self.by_hand(&format!(
                         "see that {} passes the check `{}` ({kind}) at {}",
                         check.name, check.check, check.address
                     ));
                 }
-                None => {}
             }
         }
         if !lines.is_empty() {
             self.page.say("Every line must say what stands behind it.");
             self.page.sh(&lines.join("\n"));
         }
+    }
+
+    fn line(&self, check: &PlannedCheck) -> Result<String, String> {
+        let spec = self.config.checks.get(&check.check).ok_or("no such check is configured")?;
+        line(spec, check)
     }
 }
 

@@ -118,7 +118,7 @@ impl<'a> Hand<'a> {
     fn stage(&mut self, stage: &'a Stage) {
         for step in &stage.steps {
             self.page.heading(3, &capital(step.id.as_str()));
-            self.action(step, &step.action);
+            self.act(step, &step.action);
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Hand<'a> {
         for step in undone.into_iter().rev() {
             let Some(undo) = &step.undo else { continue };
             self.page.heading(3, &format!("Undo: {}", step.id));
-            self.action(step, undo);
+            self.act(step, undo);
         }
     }
 
@@ -162,6 +162,15 @@ impl<'a> Hand<'a> {
                 "A side that was frozen by hand counts as one that may hold what the other does not, and no swap is planned. Once you have seen that it \
                  took no write after the last sync, `sync-data --overwrite --reason \"swapped by hand\"` makes it the stand-by again.",
             );
+        }
+    }
+
+    /// What somebody can do for an action. No step stands there with nothing under it.
+    fn act(&mut self, step: &Step, action: &'a Action) {
+        let before = self.page.text.len();
+        self.action(step, action);
+        if self.page.text.len() == before {
+            self.by_hand("the file says too little about this for commands; do what the step's name says");
         }
     }
 

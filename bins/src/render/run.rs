@@ -54,7 +54,7 @@ fn decided(report: &Report) -> String {
     }
     let rejected = report.rejected.as_ref().map(|rejected| {
         let why = rejected.why.as_deref().unwrap_or("no reason was given");
-        format!("Rejected by {}: {why}\n", rejected.by)
+        format!("Rejected by {} at {}: {why}\n", rejected.by, rejected.at.strftime("%F %T"))
     });
     if rows.is_empty() {
         return rejected.unwrap_or_default();

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Acted, Context, Look, Perform};
-use crate::journal::{Approval, Fact, RunState, Vote};
+use crate::journal::{Approval, Fact, Rejected, RunState};
 use crate::model::Group;
 
 /// A time in which a swap may happen.
@@ -84,7 +84,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn judge(&self, run: &RunState, anchor: Timestamp, now: Timestamp) -> Look {
-        if let Some(Vote { by, why, .. }) = &run.rejected {
+        if let Some(Rejected { by, why, .. }) = &run.rejected {
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             return Look::Declined(format!("{} rejected the run{why}", by.actor));
         }

@@ -15,5 +15,5 @@ pub use event::{Event, Fact, Failure, FailureKind, Holder, Outcome, PauseReason,
 pub use kept::entries_from;
 pub use log::{Journal, JournalError};
 pub use owed::{Debt, Owed, of_failover};
-pub use run::{Approval, RunState, StepRecord, StepState};
+pub use run::{Approval, Rejected, RunState, StepRecord, StepState, Withdrawal};
 pub use state::{IllegalTransition, PairState};

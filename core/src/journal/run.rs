@@ -103,6 +103,28 @@ pub struct Approval {
     pub why: Option<String>,
 }
 
+/// An approval that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withdrawal {
+    /// What had been given.
+    pub approval: Approval,
+    /// When it was taken back.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: Option<String>,
+}
+
+/// A word against a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Who spoke.
+    pub by: Holder,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: Option<String>,
+}
+
 /// One run as its entries tell it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunState {
@@ -130,8 +152,10 @@ pub struct RunState {
     pub probes: Vec<ProbeSummary>,
     /// The approvals that were given and not withdrawn, oldest first.
     pub approvals: Vec<Approval>,
+    /// The approvals that were withdrawn, in the order in which they were.
+    pub withdrawn: Vec<Withdrawal>,
     /// Who said that it must not happen.
-    pub rejected: Option<Vote>,
+    pub rejected: Option<Rejected>,
     /// The requests that it cost, over all processes that worked on it.
     pub requests: u64,
     /// How and when it ended.
@@ -274,14 +298,20 @@ impl RunState {
         if *digest != self.digest {
             return Err("another plan than the run's was approved".to_owned());
         }
-        self.withdraw(group, vote);
+        self.approvals.retain(|given| !is_of(given, group, vote));
         let Vote { by, why, expires } = vote.clone();
         self.approvals.push(Approval { group: group.clone(), by, at, expires, why });
         Ok(())
     }
 
-    pub(super) fn withdraw(&mut self, group: &GroupName, vote: &Vote) {
-        self.approvals.retain(|given| given.group != *group || given.by.actor != vote.by.actor);
+    pub(super) fn withdraw(&mut self, at: Timestamp, group: &GroupName, vote: &Vote) {
+        let taken = self.approvals.extract_if(.., |given| is_of(given, group, vote));
+        self.withdrawn.extend(taken.map(|approval| Withdrawal { approval, at, why: vote.why.clone() }));
+    }
+
+    pub(super) fn reject(&mut self, at: Timestamp, vote: &Vote) {
+        let Vote { by, why, .. } = vote.clone();
+        self.rejected = Some(Rejected { by, at, why });
     }
 
     pub(super) fn turn_back(&mut self, why: &str) -> Result<(), String> {
@@ -321,4 +351,9 @@ impl RunState {
             | Outcome::Superseded => Ok(()),
         }
     }
+}
+
+/// Whether an approval is what that person said for that group.
+fn is_of(given: &Approval, group: &GroupName, vote: &Vote) -> bool {
+    given.group == *group && given.by.actor == vote.by.actor
 }

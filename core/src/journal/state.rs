@@ -151,11 +151,11 @@ impl PairState {
                 self.spoken_of(run)?.approve(entry.at, digest, group, vote)
             }
             Event::Withdrawn { run, group, vote } => {
-                self.spoken_of(run)?.withdraw(group, vote);
+                self.spoken_of(run)?.withdraw(entry.at, group, vote);
                 Ok(())
             }
             Event::Rejected { run, vote } => {
-                self.spoken_of(run)?.rejected = Some(vote.clone());
+                self.spoken_of(run)?.reject(entry.at, vote);
                 Ok(())
             }
             Event::Paused { run, reason } => {
@@ -208,6 +208,7 @@ impl PairState {
             paused: None,
             probes: Vec::new(),
             approvals: Vec::new(),
+            withdrawn: Vec::new(),
             rejected: None,
             requests: 0,
             finished: None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::journal::{Approval, Fact, RunState, StepState};
+use crate::journal::{Approval, Fact, RunState, StepState, Withdrawal};
 use crate::model::GroupName;
 use crate::plan::{PlanDigest, Waiver};
 
@@ -14,7 +14,7 @@ pub struct GroupReport {
     pub group: GroupName,
     /// How many of its members must approve; `None` for one that was left out by name.
     pub needed: Option<u32>,
-    /// The approvals that were given for it and not withdrawn, oldest first.
+    /// The approvals that were given for it, oldest first, withdrawn ones among them.
     pub given: Vec<Given>,
 }
 
@@ -33,6 +33,17 @@ pub struct Given {
     pub comment: Option<String>,
     /// Whether it was among those by which the run went on; `None` while it waits, or if it never came to its gate.
     pub counted: Option<bool>,
+    /// When it was taken back, if it was.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// That an approval was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withdrawn {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: Option<String>,
 }
 
 /// Somebody said that the run must not happen.
@@ -40,6 +51,8 @@ pub struct Given {
 pub struct Rejection {
     /// Who, and from which machine.
     pub by: String,
+    /// When.
+    pub at: Timestamp,
     /// Why, in words.
     pub why: Option<String>,
 }
@@ -51,23 +64,32 @@ pub(super) fn approvals(run: &RunState) -> Vec<GroupReport> {
         asked.map(|group| (group.name.clone(), Some(group.needed))).collect();
     groups.extend(run.plan.waivers.iter().filter_map(Waiver::group).map(|group| (group.clone(), None)));
     let group = |(group, needed): (GroupName, Option<u32>)| {
-        let own = run.approvals.iter().filter(|approval| approval.group == group);
-        let given = own.map(|approval| told(run, approval)).collect();
+        let stand = run.approvals.iter().map(|approval| told(run, approval, None));
+        let withdrawn = run.withdrawn.iter().map(|taken| told(run, &taken.approval, Some(taken)));
+        let own = stand.chain(withdrawn).filter(|(of, _)| **of == group).map(|(_, given)| given);
+        let mut given: Vec<Given> = own.collect();
+        given.sort_by_key(|given| given.at);
         GroupReport { group, needed, given }
     };
     groups.into_iter().map(group).collect()
 }
 
 /// The journal takes no approval of another plan than the run's.
-fn told(run: &RunState, approval: &Approval) -> Given {
-    Given {
+fn told<'a>(
+    run: &RunState,
+    approval: &'a Approval,
+    withdrawn: Option<&Withdrawal>,
+) -> (&'a GroupName, Given) {
+    let given = Given {
         by: approval.by.to_string(),
         at: approval.at,
         digest: run.digest.clone(),
         expires: approval.expires,
         comment: approval.why.clone(),
-        counted: counted(run, approval),
-    }
+        counted: if withdrawn.is_some() { Some(false) } else { counted(run, approval) },
+        withdrawn: withdrawn.map(|taken| Withdrawn { at: taken.at, why: taken.why.clone() }),
+    };
+    (&approval.group, given)
 }
 
 fn counted(run: &RunState, approval: &Approval) -> Option<bool> {
@@ -83,7 +105,8 @@ fn counted(run: &RunState, approval: &Approval) -> Option<bool> {
 
 /// Who stopped the run, if somebody did.
 pub(super) fn rejection(run: &RunState) -> Option<Rejection> {
-    run.rejected.as_ref().map(|vote| Rejection { by: vote.by.to_string(), why: vote.why.clone() })
+    let told = run.rejected.as_ref();
+    told.map(|said| Rejection { by: said.by.to_string(), at: said.at, why: said.why.clone() })
 }
 
 impl GroupReport {
@@ -93,6 +116,13 @@ impl GroupReport {
             Some(needed) => format!("{needed} asked"),
             None => "left out by name".to_owned(),
         }
+    }
+}
+
+impl Withdrawn {
+    fn words(&self) -> String {
+        let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("withdrawn {}{why}", self.at.strftime("%F %T"))
     }
 }
 
@@ -107,6 +137,7 @@ impl Given {
         let mut words = vec![counted.to_owned()];
         words.extend(self.expires.map(|at| format!("until {}", at.strftime("%F %T"))));
         words.extend(self.comment.clone());
+        words.extend(self.withdrawn.as_ref().map(Withdrawn::words));
         words.join("; ")
     }
 }

@@ -57,7 +57,8 @@ fn decided(text: &mut String, report: &Report) {
     }
     if let Some(rejected) = &report.rejected {
         let why = rejected.why.as_deref().unwrap_or("no reason was given");
-        row(text, &["-", &rejected.by, "-", report.digest.short(), &format!("rejected: {why}")]);
+        let at = rejected.at.strftime("%F %T").to_string();
+        row(text, &["-", &rejected.by, &at, report.digest.short(), &format!("rejected: {why}")]);
     }
 }
 

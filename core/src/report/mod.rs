@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use announcement::announcement;
-pub use approvals::{Given, GroupReport, Rejection};
+pub use approvals::{Given, GroupReport, Rejection, Withdrawn};
 pub use losses::{KeptData, LossWindow};
 pub use markdown::run_report;
 pub use recovery::{Expected, Recovery};

@@ -260,6 +260,30 @@ fn a_report_says_who_approved_what_and_whether_it_counted() {
 }
 
 #[test]
+fn a_report_says_who_took_an_approval_back_and_when() {
+    let desk = Desk::new(pair());
+    let end = waiting(&desk, async || {
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        desk.world.clock.sleep(seconds(30)).await;
+        let why = Some("wait for the index".to_owned());
+        let withdraw = Remark::Withdraw { group: Some(group("business")) };
+        desk.process_of("bob").engine.say(&withdraw, why).await.unwrap();
+        assert_eq!(reported(&desk)[0].2, vec![by("bob", Some(false))]);
+        desk.world.clock.sleep(seconds(30)).await;
+        say(&desk, "bob", &approve("business")).await.unwrap();
+        say(&desk, "dan", &approve("tech")).await.unwrap();
+    });
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    assert_eq!(reported(&desk)[0].2, vec![by("bob", Some(false)), by("bob", Some(true))]);
+    let report = desk.report();
+    let given = &report.approvals[0].given;
+    let withdrawn = given[0].withdrawn.as_ref().unwrap();
+    assert!(given[0].at < withdrawn.at && withdrawn.at < given[1].at, "{given:?}");
+    let told = format!("did not count; withdrawn {}: wait for the index |", withdrawn.at.strftime("%F %T"));
+    assert!(run_report(&report).contains(&told), "{}", run_report(&report));
+}
+
+#[test]
 fn a_report_says_who_was_not_asked_and_who_said_no() {
     let desk = Desk::new(pair());
     let left_out = Request { waivers: [Waiver::Approval(group("business"))].into(), ..of_release("v4.4.0") };
@@ -280,6 +304,7 @@ fn a_report_says_who_was_not_asked_and_who_said_no() {
     assert!(text.contains("rejected: the search is broken |"), "{text}");
     let rejected = desk.report().rejected.unwrap();
     assert!(rejected.by.starts_with("dan "), "{rejected:?}");
+    assert!(text.contains(&format!("| {} |", rejected.at.strftime("%F %T"))), "{text}");
     let desk = Desk::new(unasked());
     desk.expect(Intent::Switchover, Outcome::Completed);
     assert!(!run_report(&desk.report()).contains("Approvals"));
