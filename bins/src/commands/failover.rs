@@ -2,6 +2,7 @@
 
 use switchover::execute::RunError;
 use switchover::journal::Journal;
+use switchover::model::SideName;
 use switchover::plan::{Intent, Plan, PlanError, Request, plan};
 
 use super::Outcome;
@@ -23,14 +24,18 @@ pub(super) async fn fail_over(session: &Session, arguments: &SwapRoles, request:
     if arguments.dry_run {
         return show_only(session, arguments, &planned);
     }
-    if planned.plan.is_empty() {
+    let open = planned.journal.state().open_run().is_some();
+    if planned.plan.is_empty() && !open {
         say(nothing_to_do(&planned));
         return Ok(Exit::Done);
     }
-    let (pair, history) = (&session.pair.pair, planned.journal.state());
-    say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
-    ask(&planned, arguments.yes)?;
-    let planned = take_over(session, request, planned).await?;
+    if !planned.plan.is_empty() {
+        let (pair, history) = (&session.pair.pair, planned.journal.state());
+        say(render::plan::plan(&planned.plan, pair, &planned.snapshot, history, Output::Table)?);
+    }
+    let given_up = given_up(session, request, &planned.plan)?;
+    ask(&planned, given_up.as_ref(), arguments.yes)?;
+    let planned = take_over(session, request, planned, given_up.as_ref()).await?;
     same_digest(&planned.plan, arguments)?;
     if planned.plan.is_empty() {
         say(nothing_to_do(&planned));
@@ -71,31 +76,48 @@ async fn make(session: &Session, request: &Request, journal: Journal) -> Result<
     }
 }
 
-fn ask(planned: &Planned, yes: bool) -> Result<(), Stop> {
+/// The side that is given up: also where an open run has moved nobody yet, and only that run is to be closed.
+fn given_up(session: &Session, request: &Request, plan: &Plan) -> Result<Option<SideName>, Stop> {
+    let named = request.to.as_ref().map(|to| session.pair.pair.opposite(to)).transpose();
+    let named = named.map_err(|error| Stop::from(PlanError::from(error)))?;
+    let moved = plan.shifts.first().map(|shift| shift.from.clone());
+    Ok(moved.or_else(|| named.map(|side| side.name.clone())))
+}
+
+fn ask(planned: &Planned, given_up: Option<&SideName>, yes: bool) -> Result<(), Stop> {
     let name = &planned.plan.pair;
     let open = planned.journal.state().open_run();
     let over = open
         .map(|open| format!(" Run {} ({}) is closed where it is.", open.id, open.plan.intent))
         .unwrap_or_default();
     prompt::confirm(
-        &format!("This gives up {} and moves the users of {name}.{over}", lost(&planned.plan)),
+        &format!("This gives up {} and {}.{over}", lost(given_up), moved(&planned.plan)),
         name.as_str(),
         yes,
     )
 }
 
-fn lost(plan: &Plan) -> String {
-    plan.shifts.first().map_or("production".to_owned(), |shift| format!("side {}", shift.from))
+fn lost(given_up: Option<&SideName>) -> String {
+    given_up.map_or("production".to_owned(), |side| format!("side {side}"))
+}
+
+fn moved(plan: &Plan) -> String {
+    if plan.is_empty() { "moves nobody".to_owned() } else { format!("moves the users of {}", plan.pair) }
 }
 
 /// Closes the run that is open, and plans anew from what it left.
-async fn take_over(session: &Session, request: &Request, planned: Planned) -> Result<Planned, Stop> {
-    let (Some(_), Some(shift)) = (planned.journal.state().open_run(), planned.plan.shifts.first()) else {
+async fn take_over(
+    session: &Session,
+    request: &Request,
+    planned: Planned,
+    given_up: Option<&SideName>,
+) -> Result<Planned, Stop> {
+    let (Some(_), Some(side)) = (planned.journal.state().open_run(), given_up) else {
         return Ok(planned);
     };
-    let side = shift.from.clone();
-    let journal = session.engine.supersede(planned.journal, &side).await?;
-    let to = session.pair.pair.opposite(&side).map_err(|error| Stop::from(PlanError::from(error)))?;
+    let journal = session.engine.supersede(planned.journal, side).await?;
+    say("The run that was open is closed where it was.");
+    let to = session.pair.pair.opposite(side).map_err(|error| Stop::from(PlanError::from(error)))?;
     let request = Request { to: Some(to.name.clone()), ..request.clone() };
     make(session, &request, journal).await
 }

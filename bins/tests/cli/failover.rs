@@ -68,6 +68,29 @@ fn what_is_wrong_with_a_failover_is_said_with_the_flag_that_it_needs() {
 }
 
 #[test]
+fn the_side_that_was_to_take_production_is_given_up_before_it_did() {
+    let stand = Stand::with_data();
+    stand.run("sync-data -e live --overwrite --reason first").ends(0);
+    let waits = "swap-roles -e live --at 2099-01-01T00:00:00Z --yes";
+    let mut run = stand.home.command(waits).spawn().unwrap();
+    while !stand.run("switchover history").stdout.contains("switchover") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let keeps = "swap-roles --failover --to hongkong -e live --reason sydney-is-down --yes";
+    let given_up = stand.run(keeps).ends(0);
+    assert_eq!(run.wait().unwrap().code(), Some(7), "it lost the pair");
+    assert!(given_up.stderr.contains("closed where it was"), "{}", given_up.transcript());
+    assert!(
+        given_up.stderr.contains("nothing to do (live: hongkong is production)"),
+        "{}",
+        given_up.transcript()
+    );
+    assert!(stand.run("switchover history").ends(0).stdout.contains("superseded"));
+    assert_eq!(stand.upload("hongkong", "on"), Written::Acknowledged);
+    stand.run(keeps).ends(0);
+}
+
+#[test]
 fn a_failover_says_what_was_lost_and_what_is_owed_and_a_reprotect_where_it_lies() {
     let stand = Stand::with_data();
     let away = lost(&stand);

@@ -89,8 +89,10 @@ impl Process {
         change: impl FnOnce(Plan) -> Plan,
     ) -> Result<RunEnd, Trouble> {
         let (mut journal, mut made) = self.plan_failover(self.read().await?, request).await?;
-        if let (Some(_), Some(shift)) = (journal.state().open_run(), made.shifts.first()) {
-            journal = self.engine.supersede(journal, &shift.from).await?;
+        let named = request.to.as_ref().and_then(|to| self.engine.pair.opposite(to).ok());
+        let given_up = made.shifts.first().map(|shift| &shift.from).or(named.map(|side| &side.name)).cloned();
+        if let (Some(_), Some(side)) = (journal.state().open_run(), given_up) {
+            journal = self.engine.supersede(journal, &side).await?;
             (journal, made) = self.plan_failover(journal, request).await?;
         }
         if made.is_empty() {

@@ -9,8 +9,8 @@ use switchover::plan::{Intent, PlanError, Request};
 use switchover::port::Clock as _;
 use switchover_tests::fake::{Absence, AddressFault, Health, NameCall, NameFault};
 
-use super::{failover, lose, second_serves, with_stores};
-use crate::support::{Desk, Trouble, ask, millis, seconds, zone};
+use super::{failover, lose, records_sent, second_serves, with_stores};
+use crate::support::{Desk, Trouble, ask, millis, seconds, small, zone};
 
 fn lost_the_pair<T>(end: &Result<T, Trouble>) -> bool {
     matches!(end, Err(Trouble::Run(RunError::Journal(JournalError::Taken { .. }))))
@@ -87,6 +87,29 @@ fn a_switchover_that_was_cut_off_in_its_pivot_is_gone_over_from_where_it_is() {
     assert_eq!(state.runs[0].finished.map(|(outcome, _)| outcome), Some(Outcome::Superseded));
     let undone = state.runs[0].steps.values().filter(|step| step.back.is_some()).count();
     assert_eq!(undone, 0, "nothing of the old run is undone");
+}
+
+#[test]
+fn a_change_that_the_old_run_sent_is_waited_for_before_the_new_one_looks() {
+    let desk = Desk::new(small());
+    for name in ["gigadb.org", "gigadb.host"] {
+        desk.world.names.fail_next_in(&zone(name), NameCall::Change, NameFault::LateUnknown(seconds(29)));
+    }
+    let (old, new) = (desk.process(), desk.process());
+    let swap = ask(Intent::Switchover);
+    // The side that was about to take production is the one that is lost.
+    let back = Request { to: Some(desk.world.first().clone()), ..failover() };
+    let incident = async {
+        while records_sent(&desk.world).is_none() {
+            desk.world.clock.sleep(millis(100)).await;
+        }
+        new.fail_over(&back).await
+    };
+    let (lost, end) = desk.world.run(join(old.perform(&swap), incident));
+    assert!(lost_the_pair(&lost), "{lost:?}");
+    assert!(end.unwrap().outcome.is_some());
+    desk.world.clock.advance(seconds(120));
+    assert!(desk.as_before(), "{:?}", desk.production());
 }
 
 #[test]

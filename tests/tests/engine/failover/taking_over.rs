@@ -32,7 +32,7 @@ fn however_production_is_lost_the_standby_takes_over_within_five_seconds_and_say
             let process = desk.process();
             let end = desk.world.run(clients.beside(process.fail_over(&failover()))).unwrap();
             assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{when}: {end:?}");
-            let took = records_sent(&desk.world).checked_sub(command).unwrap();
+            let took = records_sent(&desk.world).unwrap().checked_sub(command).unwrap();
             assert!(took < seconds(5), "{when}: records were sent after {took:?}");
             second_serves(&desk, &when);
             assert_eq!(desk.moves(), [1, 1], "{when}");
