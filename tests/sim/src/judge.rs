@@ -175,7 +175,7 @@ pub(crate) fn is_lazy(entry: &Entry) -> bool {
     matches!(entry.event, Event::StepStarted { .. })
 }
 
-fn told(event: &Event) -> String {
+pub(crate) fn told(event: &Event) -> String {
     match event {
         Event::Claimed { holder } => format!("claimed by process {} ({})", holder.process, holder.actor),
         Event::RunStarted { run, plan, .. } => {
