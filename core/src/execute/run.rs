@@ -89,7 +89,7 @@ impl<'e> Run<'e> {
     pub(super) async fn abandon(self) -> Result<Journal, RunError> {
         let started: Vec<Step> = self.plan.steps().cloned().collect();
         for step in &started {
-            self.drain(step, Way::Forward).await;
+            self.drain(step, Way::Forward, Way::Forward).await;
         }
         let run = self.id.clone();
         self.append(Event::RunFinished { run, outcome: Outcome::Abandoned }).await?;

@@ -4,10 +4,10 @@ use futures_util::future::{Either, join, select};
 use switchover::execute::RunError;
 use switchover::journal::{Event, FailureKind, Outcome, Seq};
 use switchover::plan::Intent;
-use switchover::port::{Clock as _, Method};
+use switchover::port::{Clock as _, FreezeOrder, Method, Store as _};
 use switchover_tests::fake::{Absence, World};
 
-use super::support::{Desk, Trouble, ask, seconds, small};
+use super::support::{Desk, Trouble, ask, millis, seconds, small};
 
 fn with_a_store() -> World {
     let mut world = small();
@@ -103,4 +103,30 @@ fn a_step_of_unknown_outcome_may_fail_again_in_the_hands_of_the_next() {
     let Event::StepFailed { failure, .. } = last else { panic!("{last:?}") };
     assert_eq!(failure.kind, FailureKind::Unknown);
     assert_eq!(desk.world.run(desk.process().resume()).unwrap().outcome, Some(Outcome::Undone));
+}
+
+/// The process dies with its fence on the way to the side that it gives up; whoever takes the failover back finds that side writable, and the
+/// fence arrives.
+#[test]
+fn a_failover_that_is_taken_back_waits_for_a_fence_that_is_still_on_its_way() {
+    let desk = Desk::new(with_a_store());
+    let store = desk.world.stores.values().next().unwrap().clone();
+    store.give_up(desk.world.first());
+    let starts = |event: &Event| matches!(event, Event::StepStarted { step, .. } if step.as_str().starts_with("fence lost"));
+    let trial = Desk::new(with_a_store());
+    trial.world.stores.values().for_each(|store| store.give_up(trial.world.first()));
+    drop(trial.world.run(trial.process().fail_over(&super::failover::failover())).unwrap());
+    let at = trial.events().iter().position(starts).unwrap();
+    desk.world.store.crash_after(Seq(at as u64));
+    assert!(desk.world.run_until_crash(desk.process().fail_over(&super::failover::failover())).is_none());
+    let order = FreezeOrder { by: desk.last_run().id, lease: None };
+    let end = desk.world.run(async {
+        let late = async {
+            desk.world.clock.sleep(millis(4_900)).await;
+            store.freeze(desk.world.first(), &order).await.unwrap();
+        };
+        join(desk.process().abort(), late).await.0
+    });
+    assert_eq!(end.unwrap().outcome, Some(Outcome::Undone));
+    assert_eq!(store.writable(), [desk.world.first().clone()], "nobody takes writes");
 }
