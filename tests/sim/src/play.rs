@@ -115,7 +115,7 @@ impl<'a> Table<'a> {
         Self {
             scenario,
             desk,
-            judge: Judge::new(&desk.world, timeline, scenario.clocks_differ_by() > 0),
+            judge: Judge::new(&desk.world, timeline),
             clients: Clients::new(&desk.world),
             timeline: timeline.clone(),
             busy: Cell::new(scenario.people.len()),
