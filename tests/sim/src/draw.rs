@@ -34,7 +34,7 @@ impl Scenario {
             let side = usize::from(dice.chance(50));
             faults.push(Fault { at: dice.time(LATEST), lasts, trouble: Trouble::Away(side) });
         }
-        if !failing_over && dice.chance(5) {
+        if dice.chance(5) {
             let store = usize::try_from(dice.below(3)).unwrap_or(0);
             faults.push(Fault {
                 at: Duration::ZERO,
