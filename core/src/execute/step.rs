@@ -137,6 +137,7 @@ impl Run<'_> {
             hurry: &self.hurry,
             announcement,
             leases: &self.leases,
+            watched: &self.watched,
             journal: &self.journal,
             requests_before: self.requests_before,
         }
