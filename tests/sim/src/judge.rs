@@ -6,7 +6,6 @@ use std::time::Duration;
 use switchover::journal::{Entry, Event, Outcome, PairState, Seq};
 use switchover::model::{Role, RunId};
 use switchover::plan::Intent;
-use switchover::port::Clock as _;
 use switchover_tests::fake::World;
 
 use crate::Timeline;
