@@ -215,7 +215,12 @@ fn what(step: &Step) -> String {
             format!("nothing arrives on {} any more; as of {}", taken.side, taken.as_of.strftime("%F %T UTC"))
         }
         Action::FenceLost(fence) => {
-            format!("refuse writes on {} if it answers, within {} s", fence.side, step.deadline().as_secs())
+            let proof = if fence.prove { ", and prove it" } else { "" };
+            format!(
+                "refuse writes on {} if it answers, within {} s{proof}",
+                fence.side,
+                step.deadline().as_secs()
+            )
         }
         Action::KeepData(keep) => format!("what {} holds, before anything is written over it", keep.side),
     };

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::perform::between;
 use super::{Acted, Context, Look, Perform};
 use crate::journal::Fact;
 
-/// A wait that is counted from the end of the stage before it.
+/// A wait that each process counts from when it begins to wait, which is after the end of the stage before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
@@ -27,8 +25,9 @@ impl Hold {
     }
 }
 
-/// Waits. The clock of the day says once how much is left, for another process may have begun to wait; from there on the monotonic
-/// clock counts, so that a clock that is set forward cannot end the wait, nor one that is set back make it endless.
+/// Waits, by the monotonic clock of this process alone. What an earlier process waited was counted by another clock, which may have been behind
+/// this one: so whoever goes on with a hold holds all of it, for a hold that is too long costs time, and one that is too short sends users to
+/// a side that serves nobody.
 #[derive(Debug)]
 pub(super) struct Holding<'a> {
     action: &'a Hold,
@@ -43,8 +42,7 @@ impl<'a> Holding<'a> {
     /// When the wait ends, by the monotonic clock.
     fn ends(&mut self, context: &Context<'_>) -> Duration {
         let clock = &context.ports.clock;
-        let left = self.action.duration().saturating_sub(between(context.anchor, clock.now()));
-        *self.ends.get_or_insert(clock.monotonic().saturating_add(left))
+        *self.ends.get_or_insert(clock.monotonic().saturating_add(self.action.duration()))
     }
 }
 
@@ -53,9 +51,7 @@ impl Perform for Holding<'_> {
     async fn look(&mut self, context: &Context<'_>) -> Look {
         let left = self.ends(context).saturating_sub(context.ports.clock.monotonic());
         if left.is_zero() {
-            let wait = SignedDuration::try_from(self.action.duration()).unwrap_or(SignedDuration::MAX);
-            let until = context.anchor.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            return Look::Done(vec![Fact::Waited { until }]);
+            return Look::Done(vec![Fact::Waited { until: context.ports.clock.now() }]);
         }
         Look::Waiting(format!("{} s left", left.as_secs() + 1))
     }

@@ -22,6 +22,7 @@ mod sync_store;
 mod take_over;
 mod thaw_store;
 mod verify_backup;
+mod watched;
 mod write_role_table;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,7 @@ pub use sync_store::SyncStore;
 pub use take_over::TakeOver;
 pub use thaw_store::ThawStore;
 pub use verify_backup::VerifyBackup;
+pub(crate) use watched::Watched;
 pub(crate) use write_role_table::ROLE_TABLE_DEADLINE;
 pub use write_role_table::WriteRoleTable;
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures_util::lock::Mutex;
 use jiff::Timestamp;
 
+use super::Watched;
 use crate::execute::StopSignal;
 use crate::journal::{Fact, Journal};
 use crate::model::{Announcement, RunId};
@@ -35,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) announcement: Option<Announcement>,
     /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
     pub(crate) leases: &'a Mutex<()>,
+    /// The freezes that this process knows to have held without a gap.
+    pub(crate) watched: &'a Watched,
     /// The pair's journal, for what others said in it meanwhile.
     pub(crate) journal: &'a Mutex<Journal>,
     /// The requests that were counted when this process began to work on the run.

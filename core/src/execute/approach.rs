@@ -73,7 +73,7 @@ impl Run<'_> {
         };
         let expected = self.journal.lock().await.state().expected(&step.id);
         self.engine.watcher.on(&Progress::Began { step, way, expected });
-        let was_started = self.drain(step, Way::Forward).await | self.drain(step, way).await;
+        let was_started = self.drain(step, Way::Forward, way).await | self.drain(step, way, way).await;
         let call =
             if was_started { Call::Unknown("an earlier process was cut off".to_owned()) } else { Call::None };
         let mut walk = Walk::new(step, way, self.engine.ports.clock.monotonic(), call);

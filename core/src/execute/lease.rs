@@ -80,9 +80,13 @@ impl Run<'_> {
     async fn renew(&self, freeze: &FreezeStore) {
         let Some(store) = self.engine.ports.stores.get(&freeze.store) else { return };
         let order = FreezeOrder { by: self.id.clone(), lease: freeze.lease() };
-        if let Err(error) = store.freeze(&freeze.side, &order).await {
-            let why = error.to_string();
-            self.engine.watcher.on(&Progress::LeaseAtRisk { store: &freeze.store, why: &why });
+        let sent = self.engine.ports.clock.monotonic();
+        match store.freeze(&freeze.side, &order).await {
+            Ok(()) => self.watched.renewed(&freeze.store, sent, freeze.lease().unwrap_or_default()),
+            Err(error) => {
+                let why = error.to_string();
+                self.engine.watcher.on(&Progress::LeaseAtRisk { store: &freeze.store, why: &why });
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::aside::Asides;
 use super::probe::Probe;
 use super::step::StepEnd;
 use super::{Engine, HOLD, Progress, RunEnd, RunError, StopSignal};
+use crate::action::Watched;
 use crate::journal::{Event, Failure, Journal, JournalError, Outcome, PauseReason, RunState, StepState, Way};
 use crate::model::RunId;
 use crate::plan::{OnFailure, Plan, Stage, Step};
@@ -24,6 +25,8 @@ pub(super) struct Run<'e> {
     pub(super) journal: Mutex<Journal>,
     /// Held while a freeze is renewed, made lasting or taken back, so that none of these overtakes another.
     pub(super) leases: Mutex<()>,
+    /// The freezes that this process knows to have held without a gap.
+    pub(super) watched: Watched,
     /// Whether what goes on beside the stages shall come to its end.
     pub(super) hurry: StopSignal,
     /// Whether the plan freezes anything.
@@ -47,7 +50,8 @@ impl<'e> Run<'e> {
         let since = engine.ports.clock.monotonic();
         let freezes = plan.steps().any(|step| step.action.as_freeze_store().is_some());
         let (journal, leases, hurry) = (Mutex::new(journal), Mutex::new(()), StopSignal::default());
-        Ok(Self { engine, id: id.clone(), plan, journal, leases, hurry, freezes, requests_before, since })
+        let (id, watched) = (id.clone(), Watched::default());
+        Ok(Self { engine, id, plan, journal, leases, watched, hurry, freezes, requests_before, since })
     }
 
     /// Walks until the run is over or has to wait, with a heartbeat and the probe beside it.
@@ -89,7 +93,7 @@ impl<'e> Run<'e> {
     pub(super) async fn abandon(self) -> Result<Journal, RunError> {
         let started: Vec<Step> = self.plan.steps().cloned().collect();
         for step in &started {
-            self.drain(step, Way::Forward).await;
+            self.drain(step, Way::Forward, Way::Forward).await;
         }
         let run = self.id.clone();
         self.append(Event::RunFinished { run, outcome: Outcome::Abandoned }).await?;

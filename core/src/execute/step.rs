@@ -78,22 +78,19 @@ impl Run<'_> {
         Ok(self.sleep(walk, pause).await.then_some(StepEnd::Stopped))
     }
 
-    /// If the journal says that the step was about to act and not what became of it, waits until no call of it can still be
-    /// on its way. Says whether that was so.
+    /// If the journal says that the step was about to act in one direction and not what became of it, waits until no call of it can still
+    /// be on its way. Says whether that was so.
+    ///
+    /// `next` is the direction in which the step goes now. What may arrive late and do no harm on the way forward, as a fence of a lost
+    /// side may, would undo an undoing: so that is waited for as long as the undoing's own calls may take.
     ///
     /// The time counts from when this process took the run over, by its own monotonic clock. When the step started says too
     /// little, for it may have called again and again since; and another process's clock, or one that was set, may lie.
-    pub(super) async fn drain(&self, step: &Step, way: Way) -> bool {
+    pub(super) async fn drain(&self, step: &Step, way: Way, next: Way) -> bool {
         if !self.with_state(|state| state.step(&step.id).is_unclear(way)).await {
             return false;
         }
-        let action = match way {
-            Way::Forward => Some(&step.action),
-            Way::Back => step.undo.as_ref(),
-        };
-        let Some(action) = action else { return false };
-        let context = self.context(0, step, action).await;
-        let in_flight = action.performer().in_flight(&context);
+        let in_flight = self.in_flight(step, way).await.max(self.in_flight(step, next).await);
         if in_flight.is_zero() {
             return false;
         }
@@ -106,6 +103,17 @@ impl Run<'_> {
             clock.sleep(left).await;
         }
         true
+    }
+
+    /// How long a call of a step in one direction may be on its way; zero where there is nothing to do in it.
+    async fn in_flight(&self, step: &Step, way: Way) -> Duration {
+        let action = match way {
+            Way::Forward => Some(&step.action),
+            Way::Back => step.undo.as_ref(),
+        };
+        let Some(action) = action else { return Duration::ZERO };
+        let context = self.context(0, step, action).await;
+        action.performer().in_flight(&context)
     }
 
     pub(super) async fn context<'a>(&'a self, place: usize, step: &'a Step, action: &Action) -> Context<'a> {
@@ -129,6 +137,7 @@ impl Run<'_> {
             hurry: &self.hurry,
             announcement,
             leases: &self.leases,
+            watched: &self.watched,
             journal: &self.journal,
             requests_before: self.requests_before,
         }

@@ -77,11 +77,11 @@ impl Run<'_> {
     async fn supersede(self, lost: &SideName) -> Result<Journal, RunError> {
         let steps: Vec<Step> = self.plan.steps().cloned().collect();
         for step in steps.iter().filter(|step| !is_only_at(&step.action, lost)) {
-            self.drain(step, Way::Forward).await;
+            self.drain(step, Way::Forward, Way::Forward).await;
         }
         for step in steps.iter().filter(|step| step.undo.as_ref().is_some_and(|undo| !is_only_at(undo, lost)))
         {
-            self.drain(step, Way::Back).await;
+            self.drain(step, Way::Back, Way::Back).await;
         }
         let run = self.id.clone();
         self.append(Event::RunFinished { run, outcome: Outcome::Superseded }).await?;

@@ -128,7 +128,7 @@ pub enum Fact {
         /// What a person should know.
         notes: Vec<String>,
     },
-    /// A side that was given up refuses writes for good.
+    /// A side that was given up says that it refuses writes for good. Only a proof ([`Fact::Frozen`]) beside it makes that known.
     Fenced {
         /// The side.
         side: SideName,

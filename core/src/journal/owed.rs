@@ -14,7 +14,7 @@ use crate::plan::{Intent, Step};
 pub struct Debt {
     /// The store.
     pub store: StoreRef,
-    /// Since when the lost side is known to refuse writes; `None` if it is not.
+    /// When the lost side was proved to refuse writes; `None` if it was not.
     pub fenced: Option<Timestamp>,
     /// Why it could not be fenced, if it could not.
     pub why: Option<String>,
@@ -123,13 +123,18 @@ fn debt(run: &RunState, store: &StoreRef) -> Debt {
         .filter(|step| step.action.as_fence_lost().is_some_and(|fence| fence.store == *store))
         .collect();
     let fenced = tries.iter().filter_map(|step| fenced_at(run, step)).min();
-    let why = tries.iter().rev().find_map(|step| failed(run, step)).filter(|_| fenced.is_none());
+    let unproved = tries.iter().any(|step| run.step(&step.id).succeeded(super::Way::Forward));
+    let unproved = unproved.then(|| "it says that it refuses writes, and that was not proved".to_owned());
+    let why = tries.iter().rev().find_map(|step| failed(run, step)).or(unproved);
+    let why = why.filter(|_| fenced.is_none());
     Debt { store: store.clone(), fenced, why }
 }
 
+/// When writes to the lost side were tried and refused. That it says so of itself is no fence.
 fn fenced_at(run: &RunState, step: &Step) -> Option<Timestamp> {
     match run.step(&step.id).forward? {
         StepState::Succeeded { at, facts, .. } => {
+            facts.iter().find(|fact| matches!(fact, Fact::Frozen { .. }))?;
             let told = facts
                 .iter()
                 .find_map(|fact| if let Fact::Fenced { at, .. } = fact { Some(*at) } else { None });

@@ -1,13 +1,14 @@
 //! From what was read to what it means: a pure function.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::around;
 use super::names::Asked;
 use super::{
     Finding, FindingKind, NameView, Observation, Place, RoleState, Snapshot, delivery, sides, stores,
 };
-use crate::journal::PairState;
+use crate::journal::{Outcome, PairState, RunState};
 use crate::model::{Addresses, Environment, EnvironmentName, Pair, Role, SideName};
 use crate::port::NameError;
 
@@ -195,12 +196,29 @@ fn disagreement(environment: &Environment, production: &SideName, history: &Pair
             FindingKind::JournalDisagrees,
             Place::Environment { environment: environment.name.clone() },
             format!(
-                "in {} DNS says that side {production} is production; the journal last saw side {written} become it: \
-                 somebody moved the records by hand",
-                environment.name
+                "in {} DNS says that side {production} is production; the journal last saw side {written} become it: {}",
+                environment.name,
+                who_moved(environment, production, history)
             ),
         )],
         Some(_) | None => Vec::new(),
+    }
+}
+
+/// A run that was closed part-way may have moved every record, and nothing was written down of where that led.
+fn who_moved(environment: &Environment, production: &SideName, history: &PairState) -> String {
+    let moved = history.runs.iter().rev().find(|run| run.plan.pivot.is_some() && run.pivot_crossed());
+    let closed = moved.filter(|run| match run.finished {
+        Some((Outcome::Abandoned | Outcome::Superseded, _)) => true,
+        Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => false,
+    });
+    let there = |run: &&Arc<RunState>| {
+        let mut shifts = run.plan.shifts.iter();
+        shifts.any(|shift| shift.environment == environment.name && shift.to == *production)
+    };
+    match closed.filter(there) {
+        Some(run) => format!("run {}, which was closed part-way, moved the records", run.id),
+        None => "somebody moved the records by hand".to_owned(),
     }
 }
 

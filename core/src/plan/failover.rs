@@ -294,7 +294,7 @@ fn take_over_stage(stores: &[Taking], accepted: Duration) -> Option<Stage> {
         step(&format!("take over {}", taking.store), action, TAKE_OVER_DEADLINE)
     });
     let fences = stores.iter().map(|taking| {
-        let fence = fence(taking, "fence lost", FIRST_PATIENCE, FENCE_BEFORE)?;
+        let fence = fence(taking, "fence lost", (FIRST_PATIENCE, FENCE_BEFORE), false)?;
         // Else a failover that fails before its pivot would leave nobody who takes writes.
         let undo = Action::ThawStore(ThawStore {
             store: taking.store.clone(),
@@ -306,11 +306,17 @@ fn take_over_stage(stores: &[Taking], accepted: Duration) -> Option<Stage> {
     stage("Take the data over, and fence the lost side if it answers", takes.chain(fences))
 }
 
-fn fence(taking: &Taking, verb: &str, patience: Duration, deadline: Duration) -> Option<Step> {
+fn fence(
+    taking: &Taking,
+    verb: &str,
+    (patience, deadline): (Duration, Duration),
+    prove: bool,
+) -> Option<Step> {
     let action = Action::FenceLost(FenceLost {
         store: taking.store.clone(),
         side: taking.from.clone(),
         patience_ms: milliseconds(patience),
+        prove,
     });
     let made = step(&format!("{verb} {}", taking.store), action, deadline)?;
     Some(Step { on_failure: OnFailure::Note, ..made })
@@ -335,10 +341,12 @@ fn pivot_stage(names: &Names<'_>, stores: &[Taking]) -> Option<Stage> {
     }
 }
 
-/// The lost side may come back while the old records run out: it is tried for as long.
+/// The lost side may come back while the old records run out: it is tried for as long. That it refuses writes is proved here, where users
+/// have been moved and nobody waits for it.
 fn fencing(mut hold: Stage, stores: &[Taking]) -> Stage {
     let longest = hold.steps.iter().filter_map(|step| step.action.as_hold()).map(Hold::duration).max();
     let deadline = longest.unwrap_or_default().max(FENCE_AFTER);
-    hold.steps.extend(stores.iter().filter_map(|taking| fence(taking, "fence again", PATIENCE, deadline)));
+    let fences = stores.iter().map(|taking| fence(taking, "fence again", (PATIENCE, deadline), true));
+    hold.steps.extend(fences.flatten());
     hold
 }

@@ -16,9 +16,9 @@ pub struct LossWindow {
     pub side: SideName,
     /// The moment up to which the new production holds everything.
     pub from: Timestamp,
-    /// When the side that was given up was known to refuse writes; if that is not known, when the new one took over.
+    /// When the side that was given up was proved to refuse writes; if it was not, when the new one took over.
     pub until: Timestamp,
-    /// Whether the side that was given up is known to refuse writes. If not, what it took after `until` is lost as well.
+    /// Whether the side that was given up was proved to refuse writes. If not, what it took after `until` is lost as well.
     pub fenced: bool,
 }
 

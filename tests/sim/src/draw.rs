@@ -23,9 +23,6 @@ impl Scenario {
         let mut faults = faults(&mut dice, &shape);
         // A failover takes the lost side's addresses from the names, and so whatever somebody wrote there.
         faults.retain(|fault| !failing_over || !matches!(fault.trouble, Trouble::Edit(_)));
-        for fault in &mut faults {
-            forward(&shape, fault);
-        }
         if failing_over && dice.chance(80) {
             faults.push(loss(&mut dice));
         }
@@ -34,7 +31,7 @@ impl Scenario {
             let side = usize::from(dice.chance(50));
             faults.push(Fault { at: dice.time(LATEST), lasts, trouble: Trouble::Away(side) });
         }
-        if !failing_over && dice.chance(5) {
+        if dice.chance(5) {
             let store = usize::try_from(dice.below(3)).unwrap_or(0);
             faults.push(Fault {
                 at: Duration::ZERO,
@@ -206,15 +203,6 @@ fn name_fault(dice: &mut Dice, shape: &Shape) -> NameFault {
         6 => NameFault::Forbidden,
         7 => NameFault::Rejected,
         _ => NameFault::Stale(dice.time(60_000)),
-    }
-}
-
-/// Where there are stores their clock only goes forward: a lease ends by it, and one that has run out would hold again.
-fn forward(shape: &Shape, fault: &mut Fault) {
-    if let Trouble::Clock(by) = &mut fault.trouble
-        && !shape.stores.is_empty()
-    {
-        *by = by.abs();
     }
 }
 

@@ -31,6 +31,7 @@ mod close;
 mod cross_check;
 mod dice;
 mod draw;
+mod every;
 mod executor;
 mod judge;
 mod life;
@@ -46,6 +47,9 @@ mod timeline;
 mod verdict;
 
 pub use dice::Dice;
+pub use every::{
+    Case, CaseError, Ended, Kind, Next, Outcome, Sort, Strike, Sweep, Swept, broken_by, judged_case, sweep,
+};
 pub use executor::{Executor, Task};
 pub use life::{Fate, Life, Moment, Mortal};
 pub use many::{Failed, Tally, first_to_find, play_many};

@@ -80,6 +80,11 @@ impl Life {
         self.lock().dead
     }
 
+    /// Ends it. Whoever lives it must not go on.
+    pub(crate) fn end(&self) {
+        self.lock().dead = true;
+    }
+
     /// Lets happen what is to happen at this moment, and returns when the process lives on.
     async fn pass(&self, moment: Moment) {
         self.reach(moment);

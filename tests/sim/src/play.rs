@@ -11,6 +11,7 @@ use switchover::plan::{Intent, Plan, PlanError, Request};
 use switchover_tests::desk::{Desk, Process, Trouble, ask};
 
 use crate::clients::Clients;
+use crate::every::Strikes;
 use crate::executor::{Executor, Task};
 use crate::judge::Judge;
 use crate::link::Link;
@@ -68,6 +69,8 @@ pub(crate) struct Table<'a> {
     /// How many people give production up at this moment.
     giving_up: Cell<usize>,
     plant: Option<Plant>,
+    /// What strikes processes at their boundaries, where something does.
+    pub(crate) strikes: Option<Strikes>,
 }
 
 /// Plays a scenario.
@@ -77,19 +80,7 @@ pub(crate) struct Table<'a> {
 /// If a rule is broken.
 pub fn play(scenario: &Scenario, plant: Option<Plant>, timeline: &Timeline, under: Under) -> Played {
     let desk = Desk::new(stage::world(&scenario.shape));
-    if plant == Some(Plant::FreezeBelieved) {
-        desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::believe_freezes);
-    }
-    let table = Table {
-        scenario,
-        desk: &desk,
-        judge: Judge::new(&desk.world, timeline, scenario.clocks_differ_by() > 0),
-        clients: Clients::new(&desk.world),
-        timeline: timeline.clone(),
-        busy: Cell::new(scenario.people.len()),
-        giving_up: Cell::new(0),
-        plant,
-    };
+    let table = Table::of(scenario, &desk, plant, timeline);
     let mut tasks: Vec<Task<'_>> =
         vec![Box::pin(close::tidy_up(&table)), Box::pin(table.clients.write(scenario, &table.judge))];
     tasks.extend(scenario.people.iter().map(|person| Box::pin(table.live(person)) as Task<'_>));
@@ -108,6 +99,31 @@ fn digest(desk: &Desk) -> Played {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     Played { steps: 0, elapsed: Duration::ZERO, entries, digest }
+}
+
+impl<'a> Table<'a> {
+    /// Everything that a play needs, before it begins.
+    pub(crate) fn of(
+        scenario: &'a Scenario,
+        desk: &'a Desk,
+        plant: Option<Plant>,
+        timeline: &Timeline,
+    ) -> Self {
+        if plant == Some(Plant::FreezeBelieved) {
+            desk.world.stores.values().for_each(switchover_tests::fake::FakeStore::believe_freezes);
+        }
+        Self {
+            scenario,
+            desk,
+            judge: Judge::new(&desk.world, timeline),
+            clients: Clients::new(&desk.world),
+            timeline: timeline.clone(),
+            busy: Cell::new(scenario.people.len()),
+            giving_up: Cell::new(0),
+            plant,
+            strikes: None,
+        }
+    }
 }
 
 impl Table<'_> {
@@ -132,6 +148,9 @@ impl Table<'_> {
             judge: self.judge.clone(),
             plant: self.plant,
         };
+        if let Some(strikes) = &self.strikes {
+            process.engine.ports = strikes.between(&self.desk.world, life, process.engine.ports);
+        }
         process.engine.ports = link.between(&self.desk.world, process.engine.ports);
         process
     }
@@ -223,6 +242,7 @@ impl Table<'_> {
             Command::RestoreTtl => self.perform(process, &ask(Intent::RestoreTtl)).await?,
             Command::Sync => self.perform(process, &ask(Intent::Sync)).await?,
             Command::Reprotect => self.perform(process, &ask(Intent::Reprotect)).await?,
+            Command::Drill => self.perform(process, &ask(Intent::Drill)).await?,
             Command::Failover => self.fail_over(process).await?,
             Command::Resume => format!("{:?}", process.resume().await?),
             Command::Abort => format!("{:?}", process.abort().await?),

@@ -46,6 +46,8 @@ pub enum Command {
     RestoreTtl,
     /// `sync-data`.
     Sync,
+    /// `swap-roles --drill`.
+    Drill,
     /// `swap-roles --failover`, over whatever is open.
     Failover,
     /// `swap-roles --reprotect`.

@@ -153,12 +153,12 @@ async fn away(world: &World, side: &SideName, lasts: Duration) {
     back(world, side);
 }
 
-fn gone(world: &World, side: &SideName) {
+pub(crate) fn gone(world: &World, side: &SideName) {
     world.books[side].fail_always(AddressFault::Unavailable);
     world.set_health(side, &Health::Down);
 }
 
-fn back(world: &World, side: &SideName) {
+pub(crate) fn back(world: &World, side: &SideName) {
     world.books[side].heal();
     world.set_health(side, &Health::Healthy);
 }

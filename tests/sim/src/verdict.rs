@@ -57,9 +57,14 @@ pub fn judged_under(
     timeline: &Timeline,
     under: Under,
 ) -> Result<Played, Violation> {
+    hear(|| play(scenario, plant, timeline, under))
+}
+
+/// Plays something, and hears what its panic says.
+pub(crate) fn hear<T>(played: impl FnOnce() -> T) -> Result<T, Violation> {
     listen();
     PLAYING.set(true);
-    let end = panic::catch_unwind(AssertUnwindSafe(|| play(scenario, plant, timeline, under)));
+    let end = panic::catch_unwind(AssertUnwindSafe(played));
     PLAYING.set(false);
     end.map_err(|_| {
         let unheard = Violation { what: "a panic that said nothing".to_owned(), place: String::new() };

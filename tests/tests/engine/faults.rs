@@ -377,16 +377,21 @@ fn a_clock_that_is_set_forward_or_back_in_the_hold_does_not_shorten_it() {
 }
 
 #[test]
-fn a_hold_that_another_process_goes_on_with_ends_when_it_would_have() {
-    let desk = Desk::new(small());
-    let (process, request) = (desk.process(), ask(Intent::Switchover));
-    let before = desk.world.clock.elapsed();
-    let end = desk.while_running(process.perform(&request), seconds(20), || process.stop.stop()).unwrap();
-    assert_eq!(end.paused, Some(PauseReason::Operator));
-    desk.world.clock.advance(seconds(10));
-    assert_eq!(desk.resume().unwrap().outcome, Some(Outcome::Completed));
-    let took = desk.world.clock.elapsed().saturating_sub(before);
-    assert!((seconds(68)..seconds(71)).contains(&took), "{took:?}");
+fn a_hold_that_another_process_goes_on_with_is_held_anew_whatever_the_clocks_say() {
+    for ahead in [3_600, 40, 0, -40, -3_600] {
+        let desk = Desk::new(small());
+        let (process, request) = (desk.process(), ask(Intent::Switchover));
+        let end = desk.while_running(process.perform(&request), seconds(20), || process.stop.stop()).unwrap();
+        assert_eq!(end.paused, Some(PauseReason::Operator));
+        desk.world.clock.advance(seconds(10));
+        // The clock of the machine on which it goes on.
+        desk.world.clock.step_wall_clock(jiff::SignedDuration::from_secs(ahead));
+        let before = desk.world.clock.elapsed();
+        assert_eq!(desk.resume().unwrap().outcome, Some(Outcome::Completed));
+        let took = desk.world.clock.elapsed().saturating_sub(before);
+        // A moment until it has the pair, 60 of TTL, 5 of margin.
+        assert!((seconds(65)..seconds(70)).contains(&took), "{ahead}: {took:?}");
+    }
 }
 
 /// A plan as no planner makes it yet: TTLs are lowered in one environment, then names move in another.

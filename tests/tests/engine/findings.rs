@@ -464,6 +464,24 @@ fn records_that_were_moved_by_hand_since_the_last_run_are_a_warning() {
 }
 
 #[test]
+fn records_that_a_run_moved_which_was_closed_then_are_not_called_moved_by_hand() {
+    let desk = Desk::new(super::support::small());
+    desk.expect(Intent::Switchover, switchover::journal::Outcome::Completed);
+    let (process, request) = (desk.process(), ask(Intent::Revert));
+    let stop = || process.stop.stop();
+    let end = desk.while_running(process.perform(&request), super::support::seconds(20), stop).unwrap();
+    assert_eq!(end.outcome, None, "{end:?}");
+    drop(desk.world.run(desk.process().abandon()).unwrap());
+    assert!(desk.as_before());
+    let process = desk.process();
+    let environments = process.engine.pair.environments.clone();
+    let snapshot = desk.world.run(process.engine.observe(&environments, &desk.state()));
+    let told = told(&snapshot.findings);
+    assert!(told.contains("which was closed part-way, moved the records"), "{told}");
+    assert!(!told.contains("by hand"), "{told}");
+}
+
+#[test]
 fn looking_changes_nothing() {
     let desk = Desk::new(World::gigadb());
     let before: Vec<_> = ["gigadb.org", "gigadb.host"].map(|of| desk.world.names.held(&zone(of))).into();

@@ -1,13 +1,13 @@
 //! What the simulation found about processes that lost the pair or close what they should not; see `docs/reliability.md`.
 
 use futures_util::future::{Either, join, select};
-use switchover::execute::RunError;
+use switchover::execute::{RunEnd, RunError};
 use switchover::journal::{Event, FailureKind, Outcome, Seq};
 use switchover::plan::Intent;
-use switchover::port::{Clock as _, Method};
+use switchover::port::{Clock as _, FreezeOrder, Method, Store as _};
 use switchover_tests::fake::{Absence, World};
 
-use super::support::{Desk, Trouble, ask, seconds, small};
+use super::support::{Desk, Trouble, ask, millis, seconds, small};
 
 fn with_a_store() -> World {
     let mut world = small();
@@ -103,4 +103,67 @@ fn a_step_of_unknown_outcome_may_fail_again_in_the_hands_of_the_next() {
     let Event::StepFailed { failure, .. } = last else { panic!("{last:?}") };
     assert_eq!(failure.kind, FailureKind::Unknown);
     assert_eq!(desk.world.run(desk.process().resume()).unwrap().outcome, Some(Outcome::Undone));
+}
+
+/// The process dies with its fence on the way to the side that it gives up; whoever takes the failover back finds that side writable, and the
+/// fence arrives.
+#[test]
+fn a_failover_that_is_taken_back_waits_for_a_fence_that_is_still_on_its_way() {
+    let desk = Desk::new(with_a_store());
+    let store = desk.world.stores.values().next().unwrap().clone();
+    store.give_up(desk.world.first());
+    let starts = |event: &Event| matches!(event, Event::StepStarted { step, .. } if step.as_str().starts_with("fence lost"));
+    let trial = Desk::new(with_a_store());
+    trial.world.stores.values().for_each(|store| store.give_up(trial.world.first()));
+    drop(trial.world.run(trial.process().fail_over(&super::failover::failover())).unwrap());
+    let at = trial.events().iter().position(starts).unwrap();
+    desk.world.store.crash_after(Seq(at as u64));
+    assert!(desk.world.run_until_crash(desk.process().fail_over(&super::failover::failover())).is_none());
+    let order = FreezeOrder { by: desk.last_run().id, lease: None };
+    let end = desk.world.run(async {
+        let late = async {
+            desk.world.clock.sleep(millis(4_900)).await;
+            store.freeze(desk.world.first(), &order).await.unwrap();
+        };
+        join(desk.process().abort(), late).await.0
+    });
+    assert_eq!(end.unwrap().outcome, Some(Outcome::Undone));
+    assert_eq!(store.writable(), [desk.world.first().clone()], "nobody takes writes");
+}
+
+/// Dead between its last sync and its fence; the lease runs out, a client writes, and the store's clock is set back, by which the lease holds again.
+fn cut_off_before_its_fence(then: impl Fn(&Desk)) -> (Desk, RunEnd) {
+    let fence = |event: &Event| matches!(event, Event::StepStarted { step, .. } if step.as_str().starts_with("fence "));
+    let trial = Desk::new(with_a_store());
+    trial.expect(Intent::Switchover, Outcome::Completed);
+    let at = trial.events().iter().position(fence).unwrap();
+    let desk = Desk::new(with_a_store());
+    desk.world.store.crash_before(Seq(at as u64));
+    assert!(desk.world.run_until_crash(desk.process().perform(&ask(Intent::Switchover))).is_none());
+    then(&desk);
+    let end = desk.resume().unwrap();
+    (desk, end)
+}
+
+#[test]
+fn a_clock_set_back_after_a_lease_ran_out_hides_no_write() {
+    let (desk, end) = cut_off_before_its_fence(|desk| {
+        let store = desk.world.stores.values().next().unwrap();
+        desk.world.clock.advance(seconds(90));
+        assert!(store.write(desk.world.first(), 7), "the lease has run out");
+        desk.world.clock.step_wall_clock(jiff::SignedDuration::from_secs(-60));
+        assert!(store.writable().is_empty(), "and holds again, by the clock");
+    });
+    let store = desk.world.stores.values().next().unwrap();
+    assert_eq!(end.outcome, Some(Outcome::Undone), "{end:?}");
+    assert!(end.failures[0].message.contains("nobody watched its freeze all the time"), "{end:?}");
+    assert!(store.held(desk.world.first()).contains(&7) && desk.as_before());
+    assert_eq!(store.writable(), [desk.world.first().clone()]);
+}
+
+#[test]
+fn a_freeze_that_nobody_watched_is_made_lasting_where_the_store_stands_where_it_stood() {
+    let (desk, end) = cut_off_before_its_fence(|desk| desk.world.clock.advance(seconds(20)));
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    assert!(desk.swapped());
 }

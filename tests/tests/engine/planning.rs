@@ -107,8 +107,13 @@ fn action(text: &mut String, action: &Action) {
             writeln!(text, "    {} on {}, as of {}", taken.store, taken.side, taken.as_of).unwrap();
         }
         Action::FenceLost(fence) => {
-            writeln!(text, "    {} on {}, each try {} ms", fence.store, fence.side, fence.patience_ms)
-                .unwrap();
+            let proved = if fence.prove { ", with proof" } else { "" };
+            writeln!(
+                text,
+                "    {} on {}, each try {} ms{proved}",
+                fence.store, fence.side, fence.patience_ms
+            )
+            .unwrap();
         }
         Action::KeepData(keep) => writeln!(text, "    {} on {}", keep.store, keep.side).unwrap(),
     }

@@ -131,7 +131,7 @@ fn every_step_that_is_done_says_what_it_learnt() {
             | Action::SwitchSchedules(_)
             | Action::ChangeSettings(_) => false,
             Action::TakeOver(_) => matches!(fact, Fact::TakenOver { .. }),
-            Action::FenceLost(_) => matches!(fact, Fact::Fenced { .. }),
+            Action::FenceLost(_) => matches!(fact, Fact::Fenced { .. } | Fact::Frozen { .. }),
             Action::KeepData(_) => matches!(fact, Fact::Kept { .. }),
         };
         assert!(!facts.is_empty() && facts.iter().all(fits), "{}: {facts:?}", step.id);

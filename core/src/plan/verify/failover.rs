@@ -120,13 +120,15 @@ impl<'a> Checker<'a> {
         let ours = || all.iter().filter(|(_, _, fence)| fence.store == *store && fence.side == shift.from);
         let both = ours().any(|(place, ..)| *place < pivot) && ours().any(|(place, ..)| *place > pivot);
         self.require(both, store, "the lost side is fenced before the pivot and once more afterwards");
+        let proved = ours().filter(|(place, ..)| *place > pivot).all(|(_, _, fence)| fence.prove);
+        self.require(proved, store, "the fence of the lost side is proved once the names have moved");
         for (place, step, fence) in ours() {
             self.require(
                 step.on_failure == OnFailure::Note,
                 &step.id,
                 "a step at the lost side may fail without stopping the run",
             );
-            let brief = step.deadline() <= FENCE_BEFORE && fence.patience() <= FIRST_PATIENCE;
+            let brief = step.deadline() <= FENCE_BEFORE && fence.patience() <= FIRST_PATIENCE && !fence.prove;
             self.require(
                 *place > pivot || brief,
                 &step.id,

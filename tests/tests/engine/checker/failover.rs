@@ -124,7 +124,7 @@ macro_rules! mutations {
 mutations! {
     Switchover, "a switchover that reaches for a lost side", "only a failover takes data over from a side that is lost", |bench| {
         let store = bench.snapshot.stores.keys().next()?.clone();
-        let fence = FenceLost { store, side: side(bench, false), patience_ms: 1_000 };
+        let fence = FenceLost { store, side: side(bench, false), patience_ms: 1_000, prove: false };
         push(bench, "reach", Action::FenceLost(fence), OnFailure::Note);
         Some(())
     };
@@ -200,6 +200,18 @@ mutations! {
         })?.patience_ms = 60_000;
         Some(())
     };
+    Failover, "a proof before the pivot", "the lost side delays the pivot by seconds at most", |bench| {
+        bench.steps().find_map(|step| match &mut step.action {
+            Action::FenceLost(fence) => Some(fence),
+            _ => None,
+        })?.prove = true;
+        Some(())
+    };
+    Failover, "a fence that is believed", "the fence of the lost side is proved once the names have moved", |bench| {
+        let Action::FenceLost(fence) = &mut last_fence(bench)?.action else { return None };
+        fence.prove = false;
+        Some(())
+    };
     Failover, "a fence that stays when the run is undone", "a fence can be taken back before the pivot", |bench| {
         bench.step(is_fence)?.undo.take().map(drop)
     };
@@ -215,7 +227,7 @@ mutations! {
     };
     Failover, "the new production is fenced", "only the lost side is fenced", |bench| {
         let store = taken(bench)?.store.clone();
-        let fence = FenceLost { store, side: side(bench, true), patience_ms: 1_000 };
+        let fence = FenceLost { store, side: side(bench, true), patience_ms: 1_000, prove: true };
         push(bench, "fence the new one", Action::FenceLost(fence), OnFailure::Note);
         Some(())
     };

@@ -5,7 +5,9 @@ use switchover::journal::{Outcome, Seq};
 use switchover::model::{RecordData, Role};
 use switchover::observe::FindingKind;
 use switchover::plan::{Intent, PlanError, Request, Waiver};
-use switchover_tests::fake::{Absence, AddressFault, Health, MemoryStore, NameCall, NameFault};
+use switchover_tests::fake::{
+    Absence, AddressFault, DataCall, DataFault, Health, MemoryStore, NameCall, NameFault,
+};
 
 use super::{Clients, failover, find, lose, records_sent, second_serves, with_stores};
 use crate::support::{Desk, Trouble, ask, seconds, small};
@@ -88,6 +90,49 @@ fn a_production_that_answers_is_fenced_first_and_a_switchover_is_suggested() {
     lost_is_told(&desk, &clients, "well");
     assert!(desk.report().losses.iter().all(|loss| loss.fenced));
     assert!(desk.state().owed()[0].stores.iter().all(|debt| debt.fenced.is_some()));
+}
+
+/// The lost side answers, says that it is frozen, and takes writes all the same.
+#[test]
+fn a_fence_that_lets_writes_through_is_no_fence_and_what_is_lost_has_no_end() {
+    let desk = Desk::new(with_stores());
+    for store in desk.world.stores.values() {
+        store.give_up(desk.world.first());
+        store.fail_always(DataCall::Freeze, DataFault::Leaks);
+    }
+    let (process, clients) = (desk.process(), Clients::new(&desk.world));
+    let command = desk.world.clock.elapsed();
+    let end = desk.world.run(clients.beside(process.fail_over(&failover()))).unwrap();
+    assert_eq!(end.outcome, Some(Outcome::CompletedWithExceptions), "{end:?}");
+    assert!(records_sent(&desk.world).checked_sub(command).unwrap() < seconds(5));
+    second_serves(&desk, "leaking");
+    lost_is_told(&desk, &clients, "leaking");
+    assert!(desk.report().losses.iter().all(|loss| !loss.fenced), "{:?}", desk.report().losses);
+    for debt in &desk.state().owed()[0].stores {
+        assert_eq!(debt.fenced, None);
+        assert!(debt.why.as_ref().is_some_and(|why| why.contains("a write was accepted")), "{debt:?}");
+    }
+}
+
+/// The first fence lets writes through, and the proof after the records moved finds that out and has it made again.
+#[test]
+fn a_fence_that_let_writes_through_at_first_is_made_again_and_what_is_lost_ends_with_its_proof() {
+    let desk = Desk::new(with_stores());
+    for store in desk.world.stores.values() {
+        store.give_up(desk.world.first());
+        store.fail_next(DataCall::Freeze, DataFault::Leaks);
+    }
+    let (process, clients) = (desk.process(), Clients::new(&desk.world));
+    let end = desk.world.run(clients.beside(process.fail_over(&failover()))).unwrap();
+    assert_eq!(end.outcome, Some(Outcome::Completed), "{end:?}");
+    let lost = clients.missing(desk.world.first(), desk.world.second());
+    let moved = desk.report().losses.iter().map(|loss| loss.until).max().unwrap();
+    assert!(lost.len() > 10 && lost.iter().all(|write| write.at <= moved), "{lost:?}");
+    lost_is_told(&desk, &clients, "leaking at first");
+    assert!(desk.state().owed()[0].stores.iter().all(|debt| debt.fenced.is_some()));
+    for store in desk.world.stores.values() {
+        assert_eq!(store.writable(), [desk.world.second().clone()]);
+    }
 }
 
 #[test]
