@@ -23,6 +23,25 @@ async fn say(desk: &Desk, actor: &str, remark: &Remark) -> Result<(), String> {
 }
 
 #[test]
+fn an_approval_stops_nothing_at_whatever_moment_it_comes() {
+    use futures_util::future::join;
+    for tick in 0..100_u64 {
+        let mut world = pair();
+        world.add_store("live", "metadata", Method::Snapshot);
+        let desk = Desk::new(world);
+        let process = desk.process();
+        let request = of_release("v4.4.0");
+        let early = async {
+            desk.world.clock.sleep(millis(tick * 1000)).await;
+            let spoken = say(&desk, "bob", &approve("business")).await;
+            join(beside_approvers(&desk, desk.world.clock.sleep(seconds(900))), async { spoken }).await.1
+        };
+        let (end, _) = desk.world.run(join(process.perform(&request), early));
+        assert_eq!(end.unwrap().outcome, Some(Outcome::Completed), "approved after {tick} s");
+    }
+}
+
+#[test]
 fn a_run_that_nobody_approves_is_undone_when_its_time_is_over() {
     let desk = Desk::new(pair());
     let end = waiting(&desk, async || {});

@@ -15,7 +15,7 @@ use switchover::plan::{Intent, Request};
 use switchover::port::{Clock as _, Embargo, Method, Releases};
 use switchover_tests::fake::{FakeDelivery, World};
 
-use crate::support::{Desk, Trouble, ask, environment, seconds, small};
+use crate::support::{Desk, Trouble, ask, environment, millis, seconds, small};
 
 fn release(text: &str) -> ReleaseName {
     ReleaseName::new(text).unwrap()
