@@ -154,9 +154,9 @@ proptest! {
         stop in any::<prop::sample::Index>(),
     ) {
         let records = case.records();
-        let history = switchover::journal::PairState::default();
-        let intent = if moves { Intent::Switchover } else { Intent::Prepare };
-        let plan = case.plan(&records, &history, &request(intent, &[], None)).unwrap();
+        let (intent, history) =
+            if moves { (Intent::Switchover, case.history()) } else { (Intent::Prepare, Default::default()) };
+        let plan = case.plan(&records, &history, &request(intent, &[0], None)).unwrap();
         let steps: Vec<_> = plan.steps().cloned().collect();
         let pivot = steps.iter().position(|step| Some(&step.id) == plan.pivot.as_ref());
         let done = &steps[..stop.index(pivot.unwrap_or(steps.len()) + 1)];
