@@ -154,8 +154,8 @@ proptest! {
         stop in any::<prop::sample::Index>(),
     ) {
         let records = case.records();
-        let (intent, history) =
-            if moves { (Intent::Switchover, case.history()) } else { (Intent::Prepare, Default::default()) };
+        let intent = if moves { Intent::Switchover } else { Intent::Prepare };
+        let history = if moves { case.history() } else { switchover::journal::PairState::default() };
         let plan = case.plan(&records, &history, &request(intent, &[0], None)).unwrap();
         let steps: Vec<_> = plan.steps().cloned().collect();
         let pivot = steps.iter().position(|step| Some(&step.id) == plan.pivot.as_ref());
