@@ -91,7 +91,7 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It asks for a value that there is not.
-    #[error("unknown placeholder `{{{0}}}`")]
+    #[error("unknown placeholder `{{{}}}`", .0.escape_debug())]
     Unknown(String),
     /// A brace has no partner.
     #[error("a single `{0}` stands for nothing")]
@@ -231,6 +231,8 @@ mod tests {
     fn what_is_no_template_is_refused_with_what_was_meant() {
         let unknown = "{environment} moves".parse::<Template>().unwrap_err();
         assert_eq!(unknown.near().as_deref(), Some("{environments}"));
+        let hostile = "{\u{1b}[31m}".parse::<Template>().unwrap_err().to_string();
+        assert!(!hostile.contains(char::is_control), "{hostile:?}");
         assert_eq!("a } b".parse::<Template>(), Err(TemplateError::Brace('}')));
         assert_eq!("a { b".parse::<Template>(), Err(TemplateError::Brace('{')));
         assert_eq!(" ".parse::<Template>(), Err(TemplateError::Empty));

@@ -122,7 +122,10 @@ impl Entry {
         struct Head {
             format: u32,
         }
-        let malformed = |error: serde_json::Error| EntryError::Malformed(error.to_string());
+        // The words may quote what stands there, and are shown on terminals.
+        let malformed = |error: serde_json::Error| {
+            EntryError::Malformed(error.to_string().replace(char::is_control, " "))
+        };
         let head: Head = serde_json::from_slice(bytes).map_err(malformed)?;
         if head.format > FORMAT {
             return Err(EntryError::Newer { found: head.format });
@@ -133,5 +136,17 @@ impl Entry {
     /// The hash that the next entry names.
     pub fn hash(&self) -> EntryHash {
         EntryHash(hex::encode(Sha256::digest(self.to_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_broken_entry_speaks_to_no_terminal() {
+        let broken = "{\"format\":1,\"\u{1b}[31m\":0}".replace('\u{1b}', "\\u001b");
+        let error = Entry::from_bytes(broken.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("[31m") && !error.contains(char::is_control), "{error:?}");
     }
 }

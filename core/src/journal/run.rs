@@ -214,7 +214,7 @@ impl RunState {
     }
 
     pub(super) fn count(&mut self, requests: u64) {
-        self.requests = self.requests_before + requests;
+        self.requests = self.requests_before.saturating_add(requests);
     }
 
     pub(super) fn start(&mut self, step: &StepId, way: Way, at: Timestamp) -> Result<Step, String> {

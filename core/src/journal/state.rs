@@ -88,6 +88,7 @@ impl PairState {
         let illegal = |why: String| IllegalTransition { seq: entry.seq, why };
         self.check_place(entry).map_err(illegal)?;
         self.apply_event(entry).map_err(illegal)?;
+        self.touch(entry);
         self.epoch = entry.epoch;
         self.next = entry.seq.next();
         self.head = Some(entry.hash());
@@ -119,16 +120,16 @@ impl PairState {
                 self.start_run(entry.at, run, plan, digest, reason.as_ref())
             }
             Event::StepStarted { run, step, way } => {
-                let planned = self.open(run, entry.at)?.start(step, *way, entry.at)?;
+                let planned = self.open(run)?.start(step, *way, entry.at)?;
                 if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
                     self.stores.entry(sync.store.clone()).or_default().began(entry.at);
                 }
                 Ok(())
             }
             Event::StepSucceeded { run, step, way, facts, requests } => {
-                let open = self.open(run, entry.at)?;
-                open.count(*requests);
+                let open = self.open(run)?;
                 let planned = open.succeed(step, *way, entry.at, facts)?;
+                open.count(*requests);
                 self.learn_ttls(&planned, *way);
                 if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
                     self.stores.entry(sync.store.clone()).or_default().succeeded(run, entry.at, facts);
@@ -136,30 +137,30 @@ impl PairState {
                 Ok(())
             }
             Event::StepFailed { run, step, way, failure } => {
-                let planned = self.open(run, entry.at)?.fail(step, *way, entry.at, failure)?;
+                let planned = self.open(run)?.fail(step, *way, entry.at, failure)?;
                 if let (Some(sync), Way::Forward) = (data::is_sync(&planned), way) {
                     self.stores.entry(sync.store.clone()).or_default().failed(entry.at, failure);
                 }
                 Ok(())
             }
-            Event::TurnedBack { run, why } => self.open(run, entry.at)?.turn_back(why),
+            Event::TurnedBack { run, why } => self.open(run)?.turn_back(why),
             Event::Probed { run, names } => {
-                self.open(run, entry.at)?.probes.extend(names.iter().cloned());
+                self.open(run)?.probes.extend(names.iter().cloned());
                 Ok(())
             }
             Event::Approved { run, digest, group, vote } => {
-                self.spoken_of(run)?.approve(entry.at, digest, group, vote)
+                self.open(run)?.approve(entry.at, digest, group, vote)
             }
             Event::Withdrawn { run, group, vote } => {
-                self.spoken_of(run)?.withdraw(entry.at, group, vote);
+                self.open(run)?.withdraw(entry.at, group, vote);
                 Ok(())
             }
             Event::Rejected { run, vote } => {
-                self.spoken_of(run)?.reject(entry.at, vote);
+                self.open(run)?.reject(entry.at, vote);
                 Ok(())
             }
             Event::Paused { run, reason } => {
-                self.open(run, entry.at)?.paused = Some(reason.clone());
+                self.open(run)?.paused = Some(reason.clone());
                 Ok(())
             }
             Event::RunFinished { run, outcome } => self.finish(run, entry.at, *outcome),
@@ -217,23 +218,36 @@ impl PairState {
         Ok(())
     }
 
-    fn open(&mut self, run: &RunId, at: Timestamp) -> Result<&mut RunState, String> {
-        let open =
-            self.runs.last_mut().map(Arc::make_mut).filter(|last| last.id == *run && last.finished.is_none());
-        let open = open.ok_or_else(|| format!("run {run} is not open"))?;
-        open.last = at;
-        Ok(open)
-    }
-
-    /// The open run that somebody says something about, who need not hold the pair.
-    fn spoken_of(&mut self, run: &RunId) -> Result<&mut RunState, String> {
+    /// The run, which must be the open one.
+    fn open(&mut self, run: &RunId) -> Result<&mut RunState, String> {
         let open = self.runs.last_mut().map(Arc::make_mut);
         open.filter(|last| last.id == *run && last.finished.is_none())
             .ok_or_else(|| format!("run {run} is not open"))
     }
 
+    /// Notes when its holder last said something of the last run. What others say of it, and who takes it over, is no progress of it.
+    fn touch(&mut self, entry: &Entry) {
+        let progress = match &entry.event {
+            Event::StepStarted { .. }
+            | Event::StepSucceeded { .. }
+            | Event::StepFailed { .. }
+            | Event::TurnedBack { .. }
+            | Event::Probed { .. }
+            | Event::Paused { .. }
+            | Event::RunFinished { .. } => true,
+            Event::Claimed { .. }
+            | Event::RunStarted { .. }
+            | Event::Approved { .. }
+            | Event::Withdrawn { .. }
+            | Event::Rejected { .. } => false,
+        };
+        if let Some(run) = self.runs.last_mut().map(Arc::make_mut).filter(|_| progress) {
+            run.last = entry.at;
+        }
+    }
+
     fn finish(&mut self, run: &RunId, at: Timestamp, outcome: Outcome) -> Result<(), String> {
-        let open = self.open(run, at)?;
+        let open = self.open(run)?;
         open.may_finish(outcome)?;
         open.finished = Some((outcome, at));
         let shifts = match outcome {

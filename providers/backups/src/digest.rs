@@ -181,14 +181,16 @@ fn seal_directories(root: &Path, files: &Files) -> Result<(), DataError> {
 pub(crate) fn difference(found: &Files, digests: &BTreeMap<String, String>, bytes: u64) -> Option<String> {
     for (name, digest) in digests {
         match found.digests.get(name) {
-            None => return Some(format!("its file {name} is missing")),
+            None => return Some(format!("its file {} is missing", name.escape_debug())),
             Some(is) if is != digest => {
+                let name = name.escape_debug();
                 return Some(format!("its file {name} is not what was written: its SHA-256 differs"));
             }
             Some(_) => {}
         }
     }
     if let Some(extra) = found.digests.keys().find(|name| !digests.contains_key(*name)) {
+        let extra = extra.escape_debug();
         return Some(format!("it holds the file {extra}, which its manifest does not name"));
     }
     (found.bytes != bytes).then(|| format!("it has {} bytes and its manifest says {bytes}", found.bytes))

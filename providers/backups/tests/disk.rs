@@ -221,11 +221,13 @@ async fn a_manifest_that_cannot_be_read_or_leads_outside_is_damage() {
         (text.replace("dump/1.dat", "../../etc/passwd"), "not within the backup"),
         (text.replace("\"format\": 1", "\"format\": 2"), "format 2"),
         (text.replace("\"key\": \"20261121\"", "\"key\": \"20261120\""), "its key is 20261120"),
+        (text.replace("\"format\"", "\"\u{7f}format\""), "unknown field"),
+        (text.replace("dump/1.dat", "dump/\\u001b.dat"), "is missing"),
     ] {
         assert_ne!(wrong, text);
         fs::write(&manifest, wrong).unwrap();
         let BackupState::Damaged { why } = &states(&depot).await[0].1 else { panic!("{said}") };
-        assert!(why.contains(said), "{why}");
+        assert!(why.contains(said) && !why.contains(char::is_control), "{why:?}");
         assert!(depot.open(&key("20261121"), &Progress::default()).await.is_err());
     }
 }

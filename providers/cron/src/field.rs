@@ -101,7 +101,9 @@ impl Field {
             None if step.is_some() => {
                 self.number(range)?;
                 let all = format!("{range}-{}/{}", self.bounds().end(), step.unwrap_or_default());
-                return Err(self.wrong(part, &format!("a step needs a range; write `{all}`")));
+                return Err(
+                    self.wrong(part, &format!("a step needs a range; write `{}`", all.escape_debug()))
+                );
             }
             None => {
                 let number = self.number(range)?;

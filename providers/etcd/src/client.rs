@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use switchover::port::Clock;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, short};
 use crate::options::{Resolved, SetupError};
 use crate::wire::{Authenticate, Headed, Known};
 
@@ -167,7 +167,7 @@ impl Client {
         let status = response.status();
         let body = read(response).await?;
         if !status.is_success() {
-            return Err(Failure::of(status.as_u16(), &body));
+            return Err(Failure::of(status.as_u16(), &body, |words| self.scrub(words)));
         }
         // Serde's own words may quote what was read.
         let answer: T = serde_json::from_slice(&body).map_err(|_| {
@@ -194,9 +194,18 @@ impl Client {
         if first == id {
             return Ok(());
         }
+        let [first, id] = [first, id].map(|id| short(&self.scrub(id)));
         Err(Failure::Foreign(format!(
             "`endpoints` names members of two clusters ({first} and {id}); name those of one"
         )))
+    }
+
+    /// Takes password and token out of what a member says, should it repeat them.
+    fn scrub(&self, words: &str) -> String {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let secrets = [self.password.as_ref(), token.as_ref()].into_iter().flatten();
+        let told = secrets.map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
+        told.fold(words.to_owned(), |words, secret| words.replace(secret, "***"))
     }
 }
 

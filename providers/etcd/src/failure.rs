@@ -34,15 +34,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Reads a refusal: `status` of HTTP, and the body.
-    pub(crate) fn of(status: u16, body: &[u8]) -> Self {
+    /// Reads a refusal: `status` of HTTP, and the body. `scrubbed` takes secrets out of etcd's words.
+    pub(crate) fn of(status: u16, body: &[u8], scrubbed: impl Fn(&str) -> String) -> Self {
         const INVALID: u32 = 3;
         const EXHAUSTED: u32 = 8;
         let Ok(Refused { code, error, message }) = serde_json::from_slice(body) else {
             return Self::unreadable(status, body);
         };
         let words = if message.is_empty() { error } else { message };
-        let words = format!("etcd says: {} (code {code})", short(&words));
+        let words = format!("etcd says: {} (code {code})", short(&scrubbed(&words)));
         let says = |part: &str| words.contains(part);
         match code {
             // Cancelled, unknown, too late, aborted, internal, unavailable.
@@ -132,7 +132,8 @@ impl fmt::Display for Failure {
     }
 }
 
-fn short(words: &str) -> String {
+/// Another's words on one line, cut where they are long.
+pub(crate) fn short(words: &str) -> String {
     let plain: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match plain.char_indices().nth(LONGEST_WORDS) {
         Some((end, _)) => format!("{}…", &plain[..end]),
@@ -144,8 +145,12 @@ fn short(words: &str) -> String {
 mod tests {
     use super::*;
 
+    fn read(status: u16, body: &[u8]) -> Failure {
+        Failure::of(status, body, str::to_owned)
+    }
+
     fn of(code: u32, words: &str) -> Failure {
-        Failure::of(400, format!(r#"{{"error":"{words}","code":{code}}}"#).as_bytes())
+        read(400, format!(r#"{{"error":"{words}","code":{code}}}"#).as_bytes())
     }
 
     #[test]
@@ -160,19 +165,15 @@ mod tests {
         assert!(matches!(of(3, "etcdserver: user name is empty"), Failure::Denied(_)));
         assert!(matches!(of(7, "etcdserver: permission denied"), Failure::Denied(_)));
         assert!(matches!(of(3, "etcdserver: duplicate key given in txn request"), Failure::Refused(_)));
-        let newer = Failure::of(503, br#"{"code":14,"message":"etcdserver: no leader","details":[]}"#);
+        let newer = read(503, br#"{"code":14,"message":"etcdserver: no leader","details":[]}"#);
         assert_eq!(newer, Failure::Unsettled("etcd says: etcdserver: no leader (code 14)".to_owned()));
     }
 
     #[test]
     fn what_is_no_answer_of_etcd_is_said_to_be_none() {
-        assert!(Failure::of(404, b"404 page not found").to_string().contains("--enable-grpc-gateway"));
-        assert!(
-            Failure::of(400, b"CommonName of client sending a request")
-                .to_string()
-                .contains("use one without")
-        );
-        assert!(matches!(Failure::of(502, b"<html>"), Failure::Unsettled(_)));
-        assert!(matches!(Failure::of(401, b"<html>"), Failure::Garbled(_)));
+        assert!(read(404, b"404 page not found").to_string().contains("--enable-grpc-gateway"));
+        assert!(read(400, b"CommonName of client sending a request").to_string().contains("use one without"));
+        assert!(matches!(read(502, b"<html>"), Failure::Unsettled(_)));
+        assert!(matches!(read(401, b"<html>"), Failure::Garbled(_)));
     }
 }

@@ -36,6 +36,8 @@ enum Turn {
     DoneAndUnsettled,
     /// Somebody else's entry comes first.
     Overtaken,
+    /// It is refused, in words that hold the whole request.
+    Repeated,
 }
 
 /// One member: keys and values, its cluster, and what becomes of requests.
@@ -117,6 +119,7 @@ async fn answer(State(member): State<Member>, Path(path): Path<String>, body: By
     let full = || refusal(429, 8, "etcdserver: mvcc: database space exceeded");
     match turn {
         Some(Turn::Full) => return full(),
+        Some(Turn::Repeated) => return refusal(403, 7, std::str::from_utf8(&body).unwrap()),
         Some(Turn::Overtaken) => {
             let put = &request["success"][0]["requestPut"];
             let other = String::from_utf8(entry(0, "eve").to_bytes()).unwrap();
@@ -129,7 +132,7 @@ async fn answer(State(member): State<Member>, Path(path): Path<String>, body: By
         Some(Turn::DoneAndLost) => std::future::pending().await,
         Some(Turn::DoneAndFull) => full(),
         Some(Turn::DoneAndUnsettled) => refusal(503, 14, "etcdserver: leader changed"),
-        Some(Turn::Full | Turn::Overtaken) | None => done.to_string().into_response(),
+        Some(Turn::Full | Turn::Repeated | Turn::Overtaken) | None => done.to_string().into_response(),
     }
 }
 
@@ -219,4 +222,17 @@ async fn members_of_two_clusters_are_two_journals_and_refused() {
         matches!(&told, Err(StateError::Unusable { why, .. }) if why.contains("two clusters")),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn a_member_that_repeats_the_password_does_not_get_it_told() {
+    let member = Member::new("1");
+    let options =
+        format!("endpoints = ['{}']\nuser = 'ada'\npassword = {{ env = 'P' }}", member.serve().await);
+    let files = EtcdFiles { password: Some("canary-5f1c".into()), ..EtcdFiles::default() };
+    let store =
+        EtcdStore::new(&toml::from_str(&options).unwrap(), files, Arc::new(TokioClock::new())).unwrap();
+    member.then(&[Turn::Repeated]);
+    let told = store.read(&pair("gigadb"), Seq(0)).await.unwrap_err().to_string();
+    assert!(told.contains("ada") && !told.contains("canary"), "{told}");
 }

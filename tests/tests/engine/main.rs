@@ -7,6 +7,7 @@
 //!   release                       deployed, approved, swapped, finalized or reverted
 //!   running, faults, takeover     one run, and everything that can go wrong in it
 //!   telling                       people, the role table, and vendors' status pages
+//!   journal                       what a journal takes in, in whatever order it comes
 //!   lost                          what the simulation found about processes that lost the pair
 //!   crash                         a process that dies at every entry and at every moment
 //! ```
@@ -26,6 +27,7 @@ mod failover;
 mod faults;
 mod findings;
 mod gates;
+mod journal;
 mod lost;
 mod planning;
 mod release;

@@ -221,8 +221,10 @@ pub(crate) fn read_manifest(home: &Path) -> Result<Manifest, Unread> {
 
 /// A manifest from its text; its files must lie within the backup.
 pub(crate) fn parse_manifest(text: &[u8]) -> Result<Manifest, String> {
+    // The words may quote what stands there, and are shown on terminals.
+    let plain = |error: serde_json::Error| error.to_string().replace(char::is_control, " ");
     let manifest: Manifest = serde_json::from_slice(text)
-        .map_err(|error| format!("its manifest cannot be understood: {error}"))?;
+        .map_err(|error| format!("its manifest cannot be understood: {}", plain(error)))?;
     let outside = |name: &&String| {
         Path::new(name.as_str()).components().any(|part| !matches!(part, std::path::Component::Normal(_)))
     };
@@ -259,7 +261,7 @@ fn sizes_differ(home: &Path, manifest: &Manifest) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     if let Some(missing) = manifest.files.keys().find(|name| !sizes.contains_key(*name)) {
-        return Some(format!("its file {missing} is missing"));
+        return Some(format!("its file {} is missing", missing.escape_debug()));
     }
     let bytes: u64 = sizes.values().sum();
     (bytes != manifest.bytes)

@@ -142,7 +142,7 @@ impl S3 {
         let mut bytes = 0;
         for name in manifest.files.keys() {
             let Some(size) = sizes.get(&within(&home, name)) else {
-                return Some(format!("its file {name} is missing"));
+                return Some(format!("its file {} is missing", name.escape_debug()));
             };
             bytes += size;
         }

@@ -171,3 +171,11 @@ fn what_never_fires_is_refused_and_says_why() {
     assert!("0 0 29 2 *".parse::<Expression>().is_ok());
     assert!("0 0 31 2,3 *".parse::<Expression>().is_ok());
 }
+
+#[test]
+fn a_complaint_speaks_to_no_terminal() {
+    for text in ["5/1\0\u{1b} * * * *", "\u{1b}[31m * * * *", "5\u{7} * * *", "@\u{1b}"] {
+        let complaint = refused(text);
+        assert!(!complaint.contains(char::is_control), "{complaint:?}");
+    }
+}

@@ -265,18 +265,23 @@ pub(super) fn request(intent: Intent, environments: &[usize], to: Option<bool>) 
 /// stage. No code of the engine's.
 pub(super) fn apply(plan: &Plan, records: &mut [(ZoneRef, Record)]) {
     for step in plan.steps() {
-        let Action::ChangeRecords(change) = &step.action else { continue };
-        for planned in &change.changes {
-            let (_, record) = records
-                .iter_mut()
-                .find(|(zone, record)| {
-                    *zone == change.zone && record.name == planned.name && record.kind() == planned.kind
-                })
-                .expect("the record is in the zone that the plan says");
-            assert_eq!(record.value, planned.from, "{} is changed from what it is not", planned.name);
-            assert_eq!(record.proxied, planned.proxied);
-            record.value = planned.to.clone();
-        }
+        carry_out(&step.action, records);
+    }
+}
+
+/// Does what an action does to records.
+pub(super) fn carry_out(action: &Action, records: &mut [(ZoneRef, Record)]) {
+    let Action::ChangeRecords(change) = action else { return };
+    for planned in &change.changes {
+        let (_, record) = records
+            .iter_mut()
+            .find(|(zone, record)| {
+                *zone == change.zone && record.name == planned.name && record.kind() == planned.kind
+            })
+            .expect("the record is in the zone that the plan says");
+        assert_eq!(record.value, planned.from, "{} is changed from what it is not", planned.name);
+        assert_eq!(record.proxied, planned.proxied);
+        record.value = planned.to.clone();
     }
 }
 

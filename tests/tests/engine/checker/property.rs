@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use switchover::model::{Record, ZoneRef};
 use switchover::plan::{Intent, Plan, PlanDigest};
 
-use super::case::{Case, Spec, apply, completed, request};
+use super::case::{Case, Spec, apply, carry_out, completed, request};
 use super::mutation::{MUTATIONS, longest_hold};
 use super::rules::{bench, broken};
 
@@ -144,6 +144,25 @@ proptest! {
         let history = completed(&history, &lower);
         let restore = case.plan(&after, &history, &request(Intent::RestoreTtl, &[], None)).unwrap();
         apply(&restore, &mut after);
+        prop_assert_eq!(after, records);
+    }
+
+    #[test]
+    fn what_was_done_before_the_pivot_is_undone_by_the_plan_itself_from_wherever_it_stops(
+        case in cases(),
+        moves in any::<bool>(),
+        stop in any::<prop::sample::Index>(),
+    ) {
+        let records = case.records();
+        let intent = if moves { Intent::Switchover } else { Intent::Prepare };
+        let history = if moves { case.history() } else { switchover::journal::PairState::default() };
+        let plan = case.plan(&records, &history, &request(intent, &[0], None)).unwrap();
+        let steps: Vec<_> = plan.steps().cloned().collect();
+        let pivot = steps.iter().position(|step| Some(&step.id) == plan.pivot.as_ref());
+        let done = &steps[..stop.index(pivot.unwrap_or(steps.len()) + 1)];
+        let mut after = records.clone();
+        done.iter().for_each(|step| carry_out(&step.action, &mut after));
+        done.iter().rev().filter_map(|step| step.undo.as_ref()).for_each(|undo| carry_out(undo, &mut after));
         prop_assert_eq!(after, records);
     }
 
