@@ -4,9 +4,8 @@ import random
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
-from pair import SIDES, Watched, open_run, runs
+from pair import Watched, open_run, runs
 from suite import check
 
 TICK = 0.012
@@ -22,8 +21,10 @@ COMMANDS = {
     # name: (arguments, changes of the journal's file it may be killed after, seconds it may be killed within, exit codes)
     "swap": (("swap-roles", "--yes"), 34, 1.5, {0, 3, 4, 7}),
     "sync": (("sync-data",), 6, 0.6, {0, 4, 7}),
-    "resume": (("swap-roles", "--yes", "--resume"), 26, 14.0, {0, 3, 7}),
-    "abort": (("swap-roles", "--yes", "--abort"), 26, 14.0, {0, 3, 7}),
+    "resume": (("swap-roles", "--yes", "--resume"), 26, 14.0, {0, 1, 3, 4, 7}),
+    "abort": (("swap-roles", "--yes", "--abort"), 26, 14.0, {0, 4, 7}),
+    "to hongkong": (("swap-roles", "--yes", "--to", "hongkong"), 34, 1.5, {0, 3, 4, 7}),
+    "to sydney": (("swap-roles", "--yes", "--to", "sydney"), 34, 1.5, {0, 3, 4, 7}),
     "status": (("switchover", "status"), 1, 0.1, {0}),
 }
 
@@ -76,11 +77,14 @@ class Game:
 
     def finish(self, before):
         """Brings whatever is open to its end as the programs say, and looks at the pair."""
-        for _ in range(4):
-            ended = self.command(self.draw.choices(("resume", "abort"), (80, 20))[0], kill=False)
-            # A run that was killed in the last three seconds may count as held.
-            if ended.code != 7 and not open_run(self.pair.entries()) and len(self.pair.leads_to()) == 1:
+        name = self.draw.choices(("resume", "abort"), (80, 20))[0]
+        for _ in range(8):
+            ended = self.command(name, kill=False)
+            if ended.code != 4 and not open_run(self.pair.entries()):
                 break
+            name = self.next(name, ended)
+        else:
+            raise AssertionError(f"the pair did not come to its end:\n{ended}")
         production = self.pair.whole()
         ended = self.pair.program("switchover", "verify").expect(0, "every hash, epoch and transition is right")
         roles = self.pair.program("switchover", "status").expect(0)
@@ -88,6 +92,14 @@ class Game:
         told = [line for line in roles.out.splitlines() if line.startswith(production) and "current production" in line]
         check(told, f"{production} is production, and status says otherwise", roles)
         self.say(f"whole: {production} is production")
+
+    def next(self, name, ended):
+        """What a program that ended part-way, or was refused, says to do."""
+        if ended.code != 4:
+            return name
+        ways = [way for way in COMMANDS if f"`swap-roles --{way}`" in ended.err.replace("`--abort`", "`swap-roles --abort`")]
+        check(ways, "it does not say what to do next", ended)
+        return self.draw.choice(ways)
 
     def command(self, name, kill):
         """Runs a command: to its end, or until its moment. Says what became of it; None if it was killed."""
@@ -106,11 +118,13 @@ class Game:
         self.codes[(name, ended.code)] += 1
         check(ended.code in codes, f"{name} may end with {sorted(codes)}", ended)
         if ended.code in (4, 7):
-            check("--resume" in ended.err if ended.code == 4 else "operator" in ended.err, "it does not say what to do, or who", ended)
+            check("swap-roles --" in ended.err if ended.code == 4 else "operator" in ended.err, "it does not say what to do, or who", ended)
+        if name == "resume" and ended.code == 1:
+            check("was taken back: nothing was changed" in ended.err, "only a run that was taken back may fail like this", ended)
         return None if kill else ended
 
-    def watch(self, process, moment):
-        """Looks at the pair until the program ends, or kills it; says whether it was alive then."""
+    def watch(self, process, moment=None, act=lambda process: process.send_signal(signal.SIGKILL)):
+        """Looks at the pair until the program ends, or until its moment, at which something is done to it. Says whether that came."""
         began = time.monotonic()
         since, changes, stamp = began, 0, self.stamp()
         while process.poll() is None:
@@ -119,7 +133,7 @@ class Game:
                 stamp, changes = new, changes + 1
                 since = now if moment and changes == moment.changes else since
             if moment and changes >= moment.changes and now >= since + moment.after:
-                process.send_signal(signal.SIGKILL)
+                act(process)
                 return True
             check(now - began < LONGEST, f"{process.args} did not end within {LONGEST} s")
             self.pair.look()

@@ -108,7 +108,7 @@ class Watched(World):
     def whole(self):
         """One production, by the names, the journal and the stores; nothing acknowledged is lost. Says which side it is."""
         sides = self.leads_to()
-        check(len(sides) == 1, "the pair is half swapped", self.control("/records"))
+        check(len(sides) == 1, "the pair is half swapped")
         (production,) = sides
         entries = self.entries()
         check(not open_run(entries), "a run is open", entries[-3:])
