@@ -1,8 +1,8 @@
 //! `swap-roles --resume` and `--abort`: what becomes of a run that was cut off.
 
 use switchover::execute::{RunEnd, RunError};
-use switchover::journal::Journal;
-use switchover::plan::{Intent, Request, closed_part_way};
+use switchover::journal::{Journal, RunState};
+use switchover::plan::{Intent, Request, closed_part_way, plan};
 use switchover::report::Report;
 
 use super::Outcome;
@@ -17,7 +17,7 @@ use crate::{prompt, signals};
 pub(super) async fn resume(session: &Session, arguments: &SwapRoles) -> Outcome {
     let journal = session.engine.journal().await?;
     let Some(open) = journal.state().open_run() else {
-        return Err(half_way(&journal).unwrap_or_else(|| RunError::NothingOpen.into()));
+        return Err(half_way(session, &journal).await.unwrap_or_else(|| RunError::NothingOpen.into()));
     };
     if let Some(reviewed) = &arguments.plan_digest
         && !open.digest.is_named_by(reviewed)
@@ -95,7 +95,7 @@ async fn or_half_way(session: &Session, outcome: Outcome) -> Outcome {
             if journal.state().open_run().is_some() {
                 return Err(stop);
             }
-            let left = half_way(&journal);
+            let left = half_way(session, &journal).await;
             left.iter().for_each(|_| say(&stop.message));
             Err(left.unwrap_or(stop))
         }
@@ -104,8 +104,11 @@ async fn or_half_way(session: &Session, outcome: Outcome) -> Outcome {
 }
 
 /// Why a pair without an open run may not be left as it is.
-fn half_way(journal: &Journal) -> Option<Stop> {
+async fn half_way(session: &Session, journal: &Journal) -> Option<Stop> {
     let closed = closed_part_way(journal.state())?;
+    if stands_whole(session, journal, closed).await {
+        return None;
+    }
     let forward =
         closed.plan.shifts.first().map(|shift| format!(", `swap-roles --to {}` goes forward", shift.to));
     let message = format!(
@@ -114,6 +117,23 @@ fn half_way(journal: &Journal) -> Option<Stop> {
     );
     let hint = format!("`swap-roles --abort` goes back{}", forward.unwrap_or_default());
     Some(Stop::new(Exit::PartWay, message).hint(hint))
+}
+
+/// Whether a run that was closed part-way had moved everything, or nothing, so that there is nothing to plan towards one of its sides.
+async fn stands_whole(session: &Session, journal: &Journal, closed: &RunState) -> bool {
+    let names: Vec<_> = closed.plan.shifts.iter().map(|shift| shift.environment.clone()).collect();
+    let Ok(environments) = session.environments(&names) else { return false };
+    let history = journal.state();
+    let snapshot = session.engine.inspect_all(&environments, history).await;
+    let sides = closed.plan.shifts.iter().flat_map(|shift| [shift.from.clone(), shift.to.clone()]);
+    sides.into_iter().any(|side| {
+        let request = Request {
+            environments: names.iter().cloned().collect(),
+            to: Some(side),
+            ..Request::of(Intent::Switchover)
+        };
+        plan(&session.pair.pair, &snapshot, history, &request).is_ok_and(|plan| plan.is_empty())
+    })
 }
 
 /// To have undone everything is what an abort is for.

@@ -148,7 +148,7 @@ class Ec2(Aws):
             text = re.sub(rf"\n{re.escape(head)}\.addresses\]\n.*?(?=\n\[)", "", text, flags=re.S)
             table = f'provider = "ec2"\nregion = "{region}"\nprofile = "{profile}"\nendpoint_url = "{self.url}"\n'
             text = text.replace(
-                f'{head}]\nprovider = "fixed"\n', f'{head}]\n{table}connect_timeout = "500ms"\noperation_timeout = "2s"\n')
+                f'{head}]\nprovider = "fixed"\n', f'{head}]\n{table}connect_timeout = "500ms"\noperation_timeout = "6s"\n')
         self.config.write_text(text)
         config = Path(self.more["AWS_CONFIG_FILE"])
         config.write_text(re.sub(r"endpoint_url = .*", f"endpoint_url = {self.url}", config.read_text()))
@@ -164,7 +164,7 @@ class Bucket(Aws):
         super().__init__()
         self.ask("/gigadb-journal", "PUT")
         place = f'bucket = "gigadb-journal"\nregion = "us-east-1"\nprofile = "Upstream"\nendpoint = "{self.url}"\n'
-        self.add(f'\n[state]\nprovider = "s3"\n{place}timeout = "1s"\npatience = "5s"\n')
+        self.add(f'\n[state]\nprovider = "s3"\n{place}timeout = "3s"\npatience = "9s"\n')
 
     def ask(self, path, method="GET"):
         """Asks moto itself, which takes requests without a signature."""
