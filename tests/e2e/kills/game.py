@@ -22,7 +22,7 @@ COMMANDS = {
     "swap": (("swap-roles", "--yes"), 34, 1.5, {0, 3, 4, 7}),
     "sync": (("sync-data",), 6, 0.6, {0, 4, 7}),
     "resume": (("swap-roles", "--yes", "--resume"), 26, 14.0, {0, 1, 3, 4, 7}),
-    "abort": (("swap-roles", "--yes", "--abort"), 26, 14.0, {0, 4, 7}),
+    "abort": (("swap-roles", "--yes", "--abort"), 26, 14.0, {0, 4, 6, 7}),
     "to hongkong": (("swap-roles", "--yes", "--to", "hongkong"), 34, 1.5, {0, 3, 4, 7}),
     "to sydney": (("swap-roles", "--yes", "--to", "sydney"), 34, 1.5, {0, 3, 4, 7}),
     "status": (("switchover", "status"), 1, 0.1, {0}),
