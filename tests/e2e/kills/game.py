@@ -19,8 +19,8 @@ LONGEST = 150
 
 COMMANDS = {
     # name: (arguments, changes of the journal's file it may be killed after, seconds it may be killed within, exit codes)
-    "swap": (("swap-roles", "--yes"), 34, 1.5, {0, 3, 4, 7}),
-    "sync": (("sync-data",), 6, 0.6, {0, 4, 7}),
+    "swap": (("swap-roles", "--yes"), 34, 1.5, {0, 3, 4, 6, 7}),
+    "sync": (("sync-data",), 6, 0.6, {0, 4, 6, 7}),
     "resume": (("swap-roles", "--yes", "--resume"), 26, 14.0, {0, 1, 3, 4, 7}),
     "abort": (("swap-roles", "--yes", "--abort"), 26, 14.0, {0, 4, 6, 7}),
     "to hongkong": (("swap-roles", "--yes", "--to", "hongkong"), 34, 1.5, {0, 3, 4, 7}),
@@ -119,6 +119,10 @@ class Game:
         check(ended.code in codes, f"{name} may end with {sorted(codes)}", ended)
         if ended.code in (4, 7):
             check("swap-roles --" in ended.err if ended.code == 4 else "operator" in ended.err, "it does not say what to do, or who", ended)
+        if ended.code == 6:
+            # Only a pair that was closed part-way, or one that does not answer in time, is unfit.
+            closed = any(run["outcome"] == "abandoned" for run in list(runs(self.pair.entries()).values())[-2:])
+            check(closed or "could not be read" in ended.err, "it refuses a pair that is fit", ended)
         if name == "resume" and ended.code == 1:
             check("was taken back: nothing was changed" in ended.err, "only a run that was taken back may fail like this", ended)
         return None if kill else ended
