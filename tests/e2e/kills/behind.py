@@ -157,7 +157,8 @@ class Ec2(Aws):
 class Bucket(Aws):
     """The journal in S3."""
 
-    said = ("journal", "bucket", "S3")
+    # A freeze is renewed by nobody who cannot ask the journal whether the pair is still its own.
+    said = ("journal", "bucket", "S3", "the freeze ran out")
     codes = {0, 1, 3, 4, 6, 7, 8}
 
     def __init__(self):
