@@ -60,9 +60,7 @@ class Database(Behind):
             took.append(self._insert(side, self._number))
             if took[-1]:
                 self.acknowledged.add(self._number)
-            elif side == SIDES[0] and len(took) == 1:
-                # Nothing more can be learnt from the others but whether they take writes.
-                self.refused += 1
+            self.refused += not took[-1]
         if all(took) and time.monotonic() - now < EVERY:
             self.both.append(time.strftime("%H:%M:%S"))
 

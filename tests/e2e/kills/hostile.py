@@ -50,8 +50,8 @@ def told(codes):
     return "ended by themselves: " + ", ".join(f"{name} {code} ({number})" for (name, code), number in sorted(codes.items()))
 
 
-def hostile(make, name, seed, rounds=1):
-    """A case: swaps in peace, then one with every fault."""
+def hostile(make, name, seed, faults=3):
+    """A case: a swap in peace, then one with each of so many faults."""
 
     def case():
         game = Hostile(seed, name, pair=make())
@@ -59,9 +59,8 @@ def hostile(make, name, seed, rounds=1):
         with game.pair:
             try:
                 game.clean()
-                for _ in range(rounds):
-                    for fault in game.draw.sample(FAULTS, len(FAULTS)):
-                        game.round(fault)
+                for fault in game.draw.sample(FAULTS, faults):
+                    game.round(fault)
                 struck = sum(proxy.struck for proxy in game.pair.proxies)
                 check(struck, "no request met a fault")
                 if game.pair.journal.exists():

@@ -119,7 +119,3 @@ def _reset(writer):
         pass
     writer.transport.abort()
 
-
-def drawn(draw):
-    """A fault and its seconds, from a seed's dice."""
-    return draw.choice(FAULTS), draw.choice((0.2, 1.0, 4.0))
