@@ -96,7 +96,9 @@ async fn or_half_way(session: &Session, outcome: Outcome) -> Outcome {
                 return Err(stop);
             }
             let left = half_way(session, &journal).await;
-            left.iter().for_each(|_| say(&stop.message));
+            if left.is_some() {
+                say(&stop.message);
+            }
             Err(left.unwrap_or(stop))
         }
         other => other,
