@@ -7,8 +7,8 @@ from game import Game, Moment
 from suite import check
 from tcpproxy import FAULTS
 
-LIMIT = 120
-"""Seconds within which a swap ends, whatever the network does: sixty for a check, thirty for the read-back, and what is tried again."""
+LIMIT = 300
+"""Seconds within which a swap ends, whatever the network does: 180 for the records, 60 for a check, 30 for the read-back, and 30 to look before."""
 
 
 class Hostile(Game):
@@ -26,7 +26,7 @@ class Hostile(Game):
 
     def round(self, fault):
         before = len(self.pair.entries())
-        seconds, lasts = self.draw.choice((0.2, 0.7, 3.0)), self.draw.choice((0.1, 4.0, 1000.0, 1000.0))
+        seconds, lasts = self.draw.choice((0.2, 0.7, 3.0)), self.draw.choice((0.1, 4.0, 40.0, 40.0))
         moment = Moment(self.draw, max(self.most - 1, 1), 0.8)
         began, process = time.monotonic(), self.pair.start("swap-roles", "--yes")
         struck = self.watch(process, moment, lambda _: self.pair.set(fault, seconds))
