@@ -15,6 +15,7 @@ mod failover;
 mod fallback;
 mod init;
 mod pair;
+mod part_way;
 mod people;
 mod reference;
 mod stand;

@@ -24,7 +24,7 @@ mod waiver;
 
 pub use digest::{DigestError, PlanDigest};
 pub use failover::{Loss, losses, to_accept};
-pub use planner::plan;
+pub use planner::{closed_part_way, plan};
 pub use request::{PlanError, Request};
 pub use sync::{SyncRequest, plan_sync};
 pub use types::{Intent, OnFailure, Plan, Shift, Stage, Step};

@@ -101,11 +101,15 @@ pub(super) fn asked_for(pair: &Pair, request: &Request) -> Result<Vec<Environmen
 
 /// Whether the latest run that moved names was closed part-way in that environment, so that names on both sides are to be expected.
 pub(super) fn left_part_way<'a>(history: &'a PairState, environment: &EnvironmentName) -> Option<&'a Shift> {
+    closed_part_way(history)?.plan.shifts.iter().find(|shift| shift.environment == *environment)
+}
+
+/// The latest run that moved names, if it was closed part-way: until another one has come to its end, names may lead to both sides, and
+/// neither side may take writes.
+pub fn closed_part_way(history: &PairState) -> Option<&RunState> {
     let last = history.runs.iter().rev().map(AsRef::as_ref).find(|run| moved_names(run))?;
     match last.finished {
-        Some((Outcome::Abandoned | Outcome::Superseded, _)) => {
-            last.plan.shifts.iter().find(|shift| shift.environment == *environment)
-        }
+        Some((Outcome::Abandoned | Outcome::Superseded, _)) => Some(last),
         Some((Outcome::Completed | Outcome::CompletedWithExceptions | Outcome::Undone, _)) | None => None,
     }
 }
