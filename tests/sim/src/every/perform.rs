@@ -55,7 +55,9 @@ fn performed(case: &Case, plant: Option<Plant>, timeline: &Timeline) -> Ended {
         }),
     ];
     let mut executor = Executor::new(&desk.world.clock, Dice::of(!SEED));
-    tasks.into_iter().for_each(|task| executor.add(task));
+    for task in tasks {
+        executor.add(task);
+    }
     executor.run(|| table.judge.look());
     arrived(&table);
     Ended { passed: strikes.passed(), first: first.get(), left: strikes.left() }
