@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Acted, Context, Look, Perform};
-use crate::journal::{Approval, Fact, Rejected, RunState};
+use crate::journal::{Approval, Fact, JournalError, Rejected, RunState};
 use crate::model::Group;
 
 /// A time in which a swap may happen.
@@ -133,8 +133,13 @@ fn shown(at: Timestamp) -> String {
 impl Perform for Waiting<'_> {
     async fn look(&mut self, context: &Context<'_>) -> Look {
         let mut journal = context.journal.lock().await;
-        if let Err(error) = journal.hear_remarks().await {
-            return Look::Unseen(error.to_string());
+        match journal.hear_remarks().await {
+            Ok(()) => {}
+            // Nobody waits for what is somebody else's by now: the journal takes no more of this run.
+            Err(error @ JournalError::Taken { .. }) => return Look::Refused(error.to_string()),
+            Err(
+                error @ (JournalError::Store(_) | JournalError::Broken { .. } | JournalError::Illegal(_)),
+            ) => return Look::Unseen(error.to_string()),
         }
         match journal.state().run(context.run) {
             Some(run) => self.judge(run, context.anchor, context.ports.clock.now()),

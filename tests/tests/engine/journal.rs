@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use switchover::journal::{Entry, EntryHash, Event, PairState};
+use switchover::journal::{Entry, EntryHash, Event, Outcome, PairState};
 use switchover::plan::Intent;
 
 use crate::support::{Desk, small};
@@ -10,8 +10,8 @@ use crate::support::{Desk, small};
 /// The entries of a switchover and of the revert after it.
 fn entries() -> Vec<Entry> {
     let desk = Desk::new(small());
-    desk.perform(Intent::Switchover).unwrap();
-    desk.perform(Intent::Revert).unwrap();
+    desk.expect(Intent::Switchover, Outcome::Completed);
+    desk.expect(Intent::Revert, Outcome::Completed);
     desk.entries()
 }
 

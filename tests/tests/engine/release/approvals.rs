@@ -1,7 +1,8 @@
 //! Approvals: who may give them, when they count, and what a run does while it waits.
 
 use super::*;
-use switchover::journal::{FailureKind, Seq, StepState};
+use switchover::execute::RunError;
+use switchover::journal::{FailureKind, JournalError, Seq, StepState};
 use switchover::plan::Waiver;
 use switchover::report::{Given, run_report};
 
@@ -39,6 +40,29 @@ fn an_approval_stops_nothing_at_whatever_moment_it_comes() {
         let (end, _) = desk.world.run(join(process.perform(&request), early));
         assert_eq!(end.unwrap().outcome, Some(Outcome::Completed), "approved after {tick} s");
     }
+}
+
+#[test]
+fn a_process_that_waits_at_a_gate_ends_when_somebody_else_takes_the_pair() {
+    use futures_util::future::join;
+    let desk = Desk::new(pair());
+    let (process, other) = (desk.process(), desk.process());
+    let request = of_release("v4.4.0");
+    let keeps = Request { to: Some(desk.world.first().clone()), ..crate::failover::failover() };
+    let waits = async {
+        let end = process.perform(&request).await;
+        (end, desk.world.clock.now())
+    };
+    let takes = async {
+        desk.world.clock.sleep(seconds(600)).await;
+        let taken = desk.world.clock.now();
+        drop(other.fail_over(&keeps).await);
+        taken
+    };
+    let ((lost, ended), taken) = desk.world.run(join(waits, takes));
+    assert_eq!(desk.state().runs[0].finished.map(|(outcome, _)| outcome), Some(Outcome::Superseded));
+    assert!(matches!(lost, Err(Trouble::Run(RunError::Journal(JournalError::Taken { .. })))), "{lost:?}");
+    assert!(ended.duration_since(taken).as_secs() < 10, "it went on for {}", ended.duration_since(taken));
 }
 
 #[test]
