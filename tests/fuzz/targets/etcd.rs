@@ -18,7 +18,7 @@ static WEB: LazyLock<Web> = LazyLock::new(Web::start);
 
 fuzz_target!(|input: &str| {
     WEB.tell(&encoded(input));
-    let options = serde_json::json!({ "endpoints": [WEB.url()], "user": "switchover", "password": { "env": "PASSWORD" }, "patience": "1s" });
+    let options = serde_json::json!({ "endpoints": [WEB.url()], "user": "switchover", "password": { "env": "PASSWORD" }, "timeout": "1s", "patience": "1s" });
     let options: EtcdOptions = serde_json::from_value(options).expect("the options are good");
     let files = EtcdFiles { password: Some(CANARY.into()), ..EtcdFiles::default() };
     let store =
