@@ -161,7 +161,9 @@ proptest! {
         let pivot = steps.iter().position(|step| Some(&step.id) == plan.pivot.as_ref());
         let done = &steps[..stop.index(pivot.unwrap_or(steps.len()) + 1)];
         let mut after = records.clone();
-        done.iter().for_each(|step| carry_out(&step.action, &mut after));
+        for step in done {
+            carry_out(&step.action, &mut after);
+        }
         done.iter().rev().filter_map(|step| step.undo.as_ref()).for_each(|undo| carry_out(undo, &mut after));
         prop_assert_eq!(after, records);
     }

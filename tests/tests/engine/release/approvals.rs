@@ -55,14 +55,14 @@ fn a_process_that_waits_at_a_gate_ends_when_somebody_else_takes_the_pair() {
     };
     let takes = async {
         desk.world.clock.sleep(seconds(600)).await;
-        let taken = desk.world.clock.now();
+        let moment = desk.world.clock.now();
         drop(other.fail_over(&keeps).await);
-        taken
+        moment
     };
-    let ((lost, ended), taken) = desk.world.run(join(waits, takes));
+    let ((lost, ended), since) = desk.world.run(join(waits, takes));
     assert_eq!(desk.state().runs[0].finished.map(|(outcome, _)| outcome), Some(Outcome::Superseded));
     assert!(matches!(lost, Err(Trouble::Run(RunError::Journal(JournalError::Taken { .. })))), "{lost:?}");
-    assert!(ended.duration_since(taken).as_secs() < 10, "it went on for {}", ended.duration_since(taken));
+    assert!(ended.duration_since(since).as_secs() < 10, "it went on for {}", ended.duration_since(since));
 }
 
 #[test]
