@@ -50,8 +50,12 @@ def told(codes):
     return "ended by themselves: " + ", ".join(f"{name} {code} ({number})" for (name, code), number in sorted(codes.items()))
 
 
+# How many more swaps are tried where every fault came too late.
+AGAIN = 12
+
+
 def hostile(make, name, seed, faults=3):
-    """A case: a swap in peace, then one with each of so many faults."""
+    """A case: a swap in peace, then one with each of so many faults, and more of them if no request met one."""
 
     def case():
         game = Hostile(seed, name, pair=make())
@@ -59,7 +63,11 @@ def hostile(make, name, seed, faults=3):
         with game.pair:
             try:
                 game.clean()
-                for fault in game.draw.sample(FAULTS, faults):
+                drawn = [*game.draw.sample(FAULTS, faults), *game.draw.choices(FAULTS, k=AGAIN)]
+                for number, fault in enumerate(drawn):
+                    struck = sum(proxy.struck for proxy in game.pair.proxies)
+                    if number >= faults and struck:
+                        break
                     game.round(fault)
                 struck = sum(proxy.struck for proxy in game.pair.proxies)
                 check(struck, "no request met a fault")
